@@ -1,0 +1,166 @@
+/* The published part of the deque: publish, take, steal.
+ *
+ * The algorithm is that of Chase and Lev (2005) with the C11 orderings of Le, Pop, Cohen and Zappa Nardelli (2013), on an
+ * array that never grows.  pub plays their "bottom".
+ *
+ * Why a task is taken once.  A thief takes index i by moving top from i to i + 1, so two thieves never take the same one.
+ * The owner takes the index `last` = pub - 1.  It first lowers pub to last, then reads top:
+ *
+ *      owner: take                        thief: peek, commit
+ *      1  pub := last                     1  t := top
+ *      2  fence                           2  fence
+ *      3  t := top                        3  p := pub; nothing to take unless t < p
+ *      4  t < last: last is ours          4  copy the slot
+ *         t = last: top must be swung     5  swing top from t to t + 1, else the copy is void
+ *         from last to last + 1
+ *
+ * The fences are totally ordered.  Suppose the owner takes last without a swing, having read top < last, and a thief swings
+ * last too.  The thief read top = last.  If the owner's fence is first, the thief's step 3 sees pub <= last: nothing to
+ * take.  If the thief's is first, the owner's step 3 sees top >= last: contradiction.  With t = last both swing, and one wins.
+ *
+ * Why the copy is right.  If the swing at t succeeds, top was t from step 1 to step 5.  Index t was published before step 3
+ * read pub > t, and by the argument above the owner did not take it back without moving top; so its slot was not rewritten
+ * and drift did not change (the owner changes drift only when top has reached pub).  Whatever else a thief may read, a
+ * rewritten slot or a new drift, its swing fails.
+ *
+ * Why taking the last published task moves top even though no thief may be near: the owner may then change drift and
+ * publish another task; had top stayed, a slow thief's swing would succeed with the old slot. */
+#include "deque/deque.h"
+
+/* a - b as a signed number: indices wrap around. */
+static int64_t distance(uint64_t a, uint64_t b)
+{
+    return (int64_t)(a - b);
+}
+
+/* Moves floor along with shared, unless it is poisoned: then the owner clears it later. */
+static void floor_follow(struct deque *d)
+{
+    /* Relaxed: only the owner writes anything but the poison. */
+    uint64_t old = load_relaxed(&d->floor);
+    if (old != DEQUE_FLOOR_POISON)
+        (void)cas_acq_rel(&d->floor, old, d->shared); /* pairs with: scopei_deque_request; loses only to its poison */
+}
+
+void scopei_deque_init(struct deque *d, struct slot *slots, uint64_t capacity, uint64_t first)
+{
+    d->bottom = 0;
+    d->shared = 0;
+    d->index = first;
+    d->capacity = capacity;
+    d->slots = slots;
+    /* Relaxed: nobody else looks yet. */
+    store_relaxed(&d->limit, capacity);
+    store_relaxed(&d->floor, 0);
+    store_relaxed(&d->pub, first);
+    store_relaxed(&d->drift, first);
+    store_relaxed(&d->top, first);
+}
+
+void scopei_deque_publish(struct deque *d, uint64_t count)
+{
+    d->shared += count;
+    d->index += count;
+    floor_follow(d); /* before anybody can steal: a plain pop must stop above what is published */
+    store_release(&d->pub, d->index); /* pairs with: scopei_deque_peek, which reads the slots and what they point to */
+}
+
+/* The owner and perhaps thieves want the one task that is left, at index last.  Afterwards nothing is published. */
+static struct slot *take_last(struct deque *d, uint64_t last)
+{
+    bool won = cas_seq_cst(&d->top, last, last + 1); /* pairs with: scopei_deque_commit, its rival */
+    if (won) {
+        d->bottom--;
+        d->shared--;
+        floor_follow(d);
+        /* Relaxed: thieves read drift only after a release of pub that publishes something. */
+        store_relaxed(&d->drift, last + 1 - d->shared);
+    }
+    store_release(&d->pub, last + 1); /* pairs with: scopei_deque_peek */
+    return won ? &d->slots[d->bottom] : NULL;
+}
+
+bool scopei_deque_starved(const struct deque *d)
+{
+    /* pairs with: scopei_deque_commit; the thief's reads of the slots come before what the owner writes there later. */
+    return distance(d->index, load_acquire(&d->top)) <= 0;
+}
+
+struct slot *scopei_deque_take(struct deque *d)
+{
+    if (scopei_deque_starved(d))
+        return NULL;
+    uint64_t last = d->index - 1;
+    store_release(&d->pub, last); /* pairs with: scopei_deque_peek; release, as it may be the store that peek reads */
+    fence_seq_cst();              /* pairs with: scopei_deque_peek; else both could take the same task */
+    uint64_t top = load_acquire(&d->top); /* pairs with: scopei_deque_commit */
+    if (distance(last, top) <= 0)
+        return take_last(d, last);
+    d->index = last;
+    d->bottom--;
+    d->shared--;
+    floor_follow(d);
+    return &d->slots[d->bottom];
+}
+
+bool scopei_deque_reset(struct deque *d, uint64_t mark)
+{
+    if (d->bottom != d->shared || !scopei_deque_starved(d))
+        return false;
+    d->bottom = mark;
+    d->shared = mark;
+    floor_follow(d);
+    store_relaxed(&d->drift, d->index - mark); /* Relaxed: published by the next release of pub. */
+    return true;
+}
+
+bool scopei_deque_requested(const struct deque *d)
+{
+    /* Relaxed: a hint; scopei_deque_clear synchronizes. */
+    return load_relaxed(&d->limit) == DEQUE_LIMIT_POISON || load_relaxed(&d->floor) == DEQUE_FLOOR_POISON;
+}
+
+void scopei_deque_clear(struct deque *d, uint64_t window)
+{
+    uint64_t room = d->capacity - d->bottom;
+    /* Exchanges, so that a request made meanwhile is either seen here or left standing.
+     * pairs with: scopei_deque_request; the caller then sees that the thief counts itself as hungry. */
+    (void)exchange_acq_rel(&d->limit, d->bottom + (window < room ? window : room));
+    (void)exchange_acq_rel(&d->floor, d->shared); /* pairs with: scopei_deque_request */
+}
+
+void scopei_deque_request(struct deque *d)
+{
+    if (load_relaxed(&d->limit) != DEQUE_LIMIT_POISON) /* Relaxed: spares the owner's cache line when it stands already. */
+        store_release(&d->limit, DEQUE_LIMIT_POISON);  /* pairs with: scopei_deque_clear */
+    if (load_relaxed(&d->floor) != DEQUE_FLOOR_POISON) /* Relaxed: likewise. */
+        store_release(&d->floor, DEQUE_FLOOR_POISON);  /* pairs with: scopei_deque_clear */
+}
+
+bool scopei_deque_stealable(const struct deque *d)
+{
+    uint64_t top = load_acquire(&d->top);                  /* pairs with: scopei_deque_commit */
+    return distance(load_acquire(&d->pub), top) > 0;       /* pairs with: scopei_deque_publish */
+}
+
+enum theft_result scopei_deque_peek(const struct deque *d, struct theft *theft)
+{
+    theft->index = load_acquire(&d->top); /* pairs with: take_last, scopei_deque_commit; not older than what they saw */
+    fence_seq_cst();                      /* pairs with: scopei_deque_take */
+    uint64_t pub = load_acquire(&d->pub); /* pairs with: scopei_deque_publish */
+    if (distance(pub, theft->index) <= 0)
+        return THEFT_EMPTY;
+    /* Relaxed, here and for the slot: written before the release of pub; newer garbage is found out by commit. */
+    uint64_t position = theft->index - load_relaxed(&d->drift);
+    if (position >= d->capacity)
+        return THEFT_LOST;
+    for (size_t i = 0; i < SLOT_WORDS; i++)
+        theft->word[i] = load_relaxed(&d->slots[position].word[i]);
+    return THEFT_WON;
+}
+
+bool scopei_deque_commit(struct deque *d, const struct theft *theft)
+{
+    /* pairs with: take_last, its rival, and scopei_deque_reset, which lets the slot be rewritten after we have read it. */
+    return cas_seq_cst(&d->top, theft->index, theft->index + 1);
+}
