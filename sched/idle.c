@@ -1,0 +1,361 @@
+/* Sleeping and waking.
+ *
+ * An idle worker first searches: it looks at every other worker, and asks them to publish, for about the time that a
+ * wake-up would cost.  Then it parks.  A worker that waits for a scope does the same with the tasks of that scope (it
+ * "helps").  While anybody is idle, some owner's deque is kept poisoned, so that its next push or pop comes to attend, which
+ * publishes and calls notify.  Owners pay nothing else.
+ *
+ * Counters: searching, sleeping (parked, would run anything), helping, waiting (parked, would run tasks of one scope).  A
+ * worker that is stood down for a guest is parked but in none of them.
+ *
+ * No wake-up is lost.  Publishing a task and going to sleep are mirrored:
+ *
+ *      publisher (attend, inbox)              sleeper (idle_sleep, help_sleep)
+ *      1  make the task stealable             1  enter the list, ++sleeping or ++waiting
+ *      2  fence                               2  --searching or --helping; fence
+ *      3  somebody searching? then done       3  poison every other deque
+ *      4  somebody parked? wake one           4  anything stealable? then leave the list
+ *                                             5  park
+ *
+ * If the publisher's fence comes first, the sleeper's step 4 sees the task.  Otherwise the publisher's steps 3 and 4 see the
+ * sleeper's count.  If step 3 sees a searcher, that searcher has not passed its step 2, so its step 4 (or its search) sees
+ * the task.  A task that is private when everybody parks is found at its owner's next push or pop, by step 3's poison.
+ *
+ * The poison stays until it has done its work.  attend clears it and then looks at the counters; it puts the poison back
+ * if somebody sleeps and nobody was woken.  It leaves it off if somebody searches: a searcher poisons again every few
+ * microseconds, again before it parks, and again when it leaves with a task and was the last searcher while others sleep
+ * (won).  So when the last searcher is gone every deque has either been poisoned since, or has woken somebody.
+ *
+ * One wake-up at a time: a woken worker counts as searching from the moment it is chosen, so publishers leave the others
+ * alone until it has found something; then, if there is more to be had, it wakes the next. */
+#include "sched/idle.h"
+
+/* How often a searcher looks at the clock and repeats its requests, in rounds over all workers. */
+#define ROUNDS_PER_REQUEST 32
+
+/* ------------------------------------------------------------------------------- The list of parked workers, under lock */
+
+static struct atomic_u64 *parked_counter(struct idle *idle, const struct worker *w)
+{
+    if (w->goal)
+        return &idle->waiting;
+    /* Relaxed: written under the lock that we hold. */
+    return load_relaxed(&w->stood_down) ? NULL : &idle->sleeping;
+}
+
+/* Relaxed, in count and uncount: the lock orders writers; readers look only after a fence of their own. */
+static void count(struct atomic_u64 *counter)
+{
+    if (counter)
+        store_relaxed(counter, load_relaxed(counter) + 1);
+}
+
+static void uncount(struct atomic_u64 *counter)
+{
+    if (counter)
+        store_relaxed(counter, load_relaxed(counter) - 1);
+}
+
+static void list_add(struct idle *idle, struct worker *w, const struct goal *goal)
+{
+    w->goal = goal;
+    w->parked = true;
+    w->park_prev = NULL;
+    w->park_next = idle->parked;
+    if (idle->parked)
+        idle->parked->park_prev = w;
+    idle->parked = w;
+    count(parked_counter(idle, w));
+}
+
+static void list_remove(struct idle *idle, struct worker *w)
+{
+    uncount(parked_counter(idle, w));
+    if (w->park_prev)
+        w->park_prev->park_next = w->park_next;
+    else
+        idle->parked = w->park_next;
+    if (w->park_next)
+        w->park_next->park_prev = w->park_prev;
+    w->parked = false;
+    w->goal = NULL;
+}
+
+static void park_announce(struct idle *idle, struct worker *w, const struct goal *goal)
+{
+    pthread_mutex_lock(&idle->lock);
+    list_add(idle, w, goal);
+    pthread_mutex_unlock(&idle->lock);
+}
+
+/* Takes w off the list, if nobody who wakes it has done so already.  An idle worker counts as searching from the same moment
+ * on, as whoever sees nobody idle leaves its tasks private.  True: it does; only of interest to an idle worker. */
+static bool park_withdraw(struct idle *idle, struct worker *w)
+{
+    pthread_mutex_lock(&idle->lock);
+    bool searching = true;
+    if (w->parked) {
+        searching = parked_counter(idle, w) == &idle->sleeping;
+        if (searching)
+            (void)add_acq_rel(&idle->searching, 1); /* pairs with: scopei_idle_notify, by its fence */
+        list_remove(idle, w);
+    }
+    pthread_mutex_unlock(&idle->lock);
+    return searching;
+}
+
+/* -------------------------------------------------------------------------------------------------------- Waking up */
+
+/* The parked worker to wake for a task of node, the most recently parked first; those that would run anything before those
+ * that wait for a scope, whose own work goes on when it ends. */
+static struct worker *choose(struct idle *idle, const struct lineage *node)
+{
+    struct worker *waiter = NULL;
+    for (struct worker *w = idle->parked; w; w = w->park_next) {
+        if (!w->goal && !load_relaxed(&w->stood_down)) /* Relaxed: under the lock. */
+            return w;
+        if (w->goal && !waiter && node && scopei_task_allowed(node, w->goal))
+            waiter = w;
+    }
+    return waiter;
+}
+
+bool scopei_idle_wants(struct scope_pool *pool, const struct lineage *node)
+{
+    struct idle *idle = &pool->idle;
+    /* Relaxed: attend has synchronized with who asked by scopei_deque_clear; anybody else asks again. */
+    if (load_relaxed(&idle->searching) + load_relaxed(&idle->helping) + load_relaxed(&idle->sleeping))
+        return true;
+    if (!load_relaxed(&idle->waiting))
+        return false;
+    pthread_mutex_lock(&idle->lock);
+    bool wanted = choose(idle, node) != NULL;
+    pthread_mutex_unlock(&idle->lock);
+    return wanted;
+}
+
+void scopei_idle_notify(struct scope_pool *pool, const struct lineage *node)
+{
+    struct idle *idle = &pool->idle;
+    fence_seq_cst(); /* pairs with: idle_sleep, help_sleep; without it both could miss each other */
+    /* Relaxed, all three: ordered by the fence. */
+    if (load_relaxed(&idle->searching) || !(load_relaxed(&idle->sleeping) + load_relaxed(&idle->waiting)))
+        return;
+    pthread_mutex_lock(&idle->lock);
+    struct worker *w = choose(idle, node);
+    if (w) {
+        if (!w->goal)
+            (void)add_relaxed(&idle->searching, 1); /* Relaxed: w takes it over under the lock. */
+        list_remove(idle, w);
+    }
+    pthread_mutex_unlock(&idle->lock);
+    if (w)
+        (void)scopei_unpark(&w->parker);
+}
+
+void scopei_idle_wake_all(struct scope_pool *pool)
+{
+    pthread_mutex_lock(&pool->idle.lock);
+    for (struct worker *w = pool->idle.parked; w; w = w->park_next)
+        (void)scopei_unpark(&w->parker);
+    pthread_mutex_unlock(&pool->idle.lock);
+}
+
+/* --------------------------------------------------------------------------------------------- Searching, for anything */
+
+static bool search_over(const struct worker *w)
+{
+    /* Relaxed: both are looked at again, under the lock, before parking. */
+    return load_relaxed(&w->pool->stopping) || load_relaxed(&w->stood_down);
+}
+
+static bool search_try(struct worker *w, struct task *task)
+{
+    return !search_over(w) && w->pool->hooks->ready(w) && scopei_find(w, NULL, task);
+}
+
+static bool search_spin(struct worker *w, struct task *task)
+{
+    struct scope_pool *pool = w->pool;
+    if (search_try(w, task))
+        return true;
+    if (search_over(w))
+        return false;
+    scopei_request_all(w);
+    /* Relaxed: how many search at once is a matter of taste. */
+    if (load_relaxed(&pool->idle.searching) > pool->spinners || pool->spin_ns == 0)
+        return search_try(w, task);
+    uint64_t end = scopei_now_ns() + pool->spin_ns;
+    for (unsigned round = 1; !search_try(w, task); round++) {
+        if (search_over(w))
+            return false;
+        if (round % ROUNDS_PER_REQUEST == 0) {
+            if (scopei_now_ns() > end)
+                return false;
+            scopei_request_all(w);
+        }
+        os_pause();
+    }
+    return true;
+}
+
+/* A worker stops searching or helping, since it has found a task. */
+static void won(struct worker *w, struct atomic_u64 *counter, const struct task *task)
+{
+    struct idle *idle = &w->pool->idle;
+    (void)sub_acq_rel(counter, 1); /* pairs with: scopei_deque_clear, by way of the requests below */
+    /* Relaxed: hints.  Others that are awake poison and wake by themselves. */
+    if (load_relaxed(&idle->searching) || !(load_relaxed(&idle->sleeping) + load_relaxed(&idle->waiting)))
+        return;
+    scopei_request_all(w);
+    if (w->victim && scopei_deque_stealable(&w->victim->deque))
+        scopei_idle_notify(w->pool, task_lineage(task->word));
+}
+
+/* Parks a worker that counts as searching if counted says so; returns whether it does so afterwards. */
+static bool idle_sleep(struct worker *w, bool counted)
+{
+    struct scope_pool *pool = w->pool;
+    park_announce(&pool->idle, w, NULL);
+    if (counted)
+        (void)sub_acq_rel(&pool->idle.searching, 1); /* pairs with: scopei_idle_notify, by the fence */
+    fence_seq_cst();                                 /* pairs with: scopei_idle_notify */
+    bool down = load_relaxed(&w->stood_down);        /* Relaxed: stand_in and stand_out count for us if it changes. */
+    if (!down)
+        scopei_request_all(w);
+    bool work = scopei_findable(w, NULL);
+    if (work && down)
+        scopei_idle_notify(pool, NULL); /* a wake-up may have been meant for us: pass it on */
+    /* Acquire pairs with: threads_stop, which sets it before it wakes everybody. */
+    if (!(work && !down && pool->hooks->ready(w)) && !load_acquire(&pool->stopping))
+        scopei_park(&w->parker);
+    return park_withdraw(&pool->idle, w);
+}
+
+bool scopei_idle_search(struct worker *w, struct task *task)
+{
+    struct idle *idle = &w->pool->idle;
+    bool counted = false;
+    while (!load_acquire(&w->pool->stopping)) { /* pairs with: threads_stop */
+        if (!counted && !load_relaxed(&w->stood_down)) { /* Relaxed: a stale value costs one search. */
+            (void)add_acq_rel(&idle->searching, 1);     /* pairs with: scopei_idle_notify, by its fence */
+            counted = true;
+        }
+        if (counted && search_spin(w, task)) {
+            won(w, &idle->searching, task);
+            return true;
+        }
+        counted = idle_sleep(w, counted);
+    }
+    if (counted)
+        (void)sub_acq_rel(&idle->searching, 1); /* pairs with: scopei_idle_notify */
+    return false;
+}
+
+/* --------------------------------------------------------------------------------------------- Helping, one scope */
+
+static bool help_try(struct worker *w, const struct goal *goal, struct task *task)
+{
+    return w->pool->hooks->ready(w) && scopei_find(w, goal, task);
+}
+
+static bool help_spin(struct worker *w, const struct atomic_u64 *pending, const struct goal *goal, struct task *task)
+{
+    uint64_t end = 0;
+    for (unsigned round = 0; load_acquire(pending); round++) { /* pairs with: node_done */
+        if (help_try(w, goal, task))
+            return true;
+        if (round % ROUNDS_PER_REQUEST == 0) {
+            scopei_request_all(w);
+            uint64_t now = scopei_now_ns();
+            if (end == 0)
+                end = now + w->pool->spin_ns;
+            else if (now >= end)
+                break;
+        }
+        os_pause();
+    }
+    return false;
+}
+
+/* Parks a worker that counts as helping, until there may be a task of goal, or pending is 0. */
+static void help_sleep(struct worker *w, const struct atomic_u64 *pending, const struct goal *goal)
+{
+    struct scope_pool *pool = w->pool;
+    park_announce(&pool->idle, w, goal);
+    (void)sub_acq_rel(&pool->idle.helping, 1); /* pairs with: scopei_idle_wants; not before it counts as waiting */
+    fence_seq_cst();                           /* pairs with: scopei_idle_notify */
+    scopei_request_all(w);
+    /* Acquire pairs with: node_done; who takes pending to 0 unparks us afterwards, so this is only to save a sleep. */
+    if (load_acquire(pending) != 0 && !(pool->hooks->ready(w) && scopei_findable(w, goal)))
+        scopei_park(&w->parker);
+    (void)add_acq_rel(&pool->idle.helping, 1); /* pairs with: scopei_idle_wants; before it no longer counts as waiting */
+    (void)park_withdraw(&pool->idle, w);
+}
+
+bool scopei_idle_help(struct worker *w, const struct atomic_u64 *pending, const struct goal *goal, struct task *task)
+{
+    struct idle *idle = &w->pool->idle;
+    (void)add_acq_rel(&idle->helping, 1); /* pairs with: scopei_deque_clear, by way of our requests */
+    while (load_acquire(pending)) {       /* pairs with: node_done */
+        if (help_spin(w, pending, goal, task)) {
+            won(w, &idle->helping, task);
+            return true;
+        }
+        if (load_acquire(pending)) /* pairs with: node_done */
+            help_sleep(w, pending, goal);
+    }
+    (void)sub_acq_rel(&idle->helping, 1); /* pairs with: scopei_idle_wants */
+    return false;
+}
+
+/* ---------------------------------------------------------------------------------------------------------- Guests */
+
+/* A worker that nobody stands in for yet: the one at home on the guest's core, else any.  NULL: all are stood down. */
+static struct worker *choose_replaced(struct scope_pool *pool)
+{
+    unsigned near = scopei_topology_worker_at(pool->topology, scopei_cpu());
+    for (unsigned i = 0; i < pool->workers; i++) {
+        struct worker *w = pool->slot[(near + i) % pool->workers];
+        if (!load_relaxed(&w->stood_down)) /* Relaxed: under the lock. */
+            return w;
+    }
+    return NULL;
+}
+
+void scopei_idle_stand_in(struct worker *guest)
+{
+    struct scope_pool *pool = guest->pool;
+    guest->replaced = POOL_SLOTS_MAX;
+    if (pool->workers <= 1)
+        return;
+    pthread_mutex_lock(&pool->idle.lock);
+    struct worker *w = choose_replaced(pool);
+    if (w) {
+        guest->replaced = w->id;
+        if (w->parked)
+            uncount(parked_counter(&pool->idle, w));
+        store_relaxed(&w->stood_down, 1); /* Relaxed: read under the lock, or as a hint. */
+        if (w->parked)
+            count(parked_counter(&pool->idle, w));
+    }
+    pthread_mutex_unlock(&pool->idle.lock);
+}
+
+void scopei_idle_stand_out(struct worker *guest)
+{
+    struct scope_pool *pool = guest->pool;
+    if (guest->replaced == POOL_SLOTS_MAX)
+        return;
+    struct worker *w = pool->slot[guest->replaced];
+    pthread_mutex_lock(&pool->idle.lock);
+    if (w->parked)
+        uncount(parked_counter(&pool->idle, w));
+    store_relaxed(&w->stood_down, 0); /* Relaxed: as in scopei_idle_stand_in. */
+    if (w->parked)
+        count(parked_counter(&pool->idle, w));
+    pthread_mutex_unlock(&pool->idle.lock);
+    /* It parked without asking anybody; other guests may have work for it.  Relaxed: those that come later ask for us. */
+    if (load_relaxed(&pool->guests) > 1)
+        scopei_request_all(guest);
+}

@@ -1,0 +1,71 @@
+#include "sched/os.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The parker's word moves AWAKE -> ASLEEP by its owner, to NOTIFIED by anybody, and back to AWAKE by its owner.  Both sides
+ * move it by an exchange, so one of them comes second and sees the other: either the sleeper sees NOTIFIED, or the waker
+ * sees ASLEEP. */
+void scopei_park(struct parker *parker)
+{
+    /* pairs with: scopei_unpark; what the waker did before is visible once its notification is seen. */
+    if (exchange_acq_rel_u32(&parker->state, PARKER_ASLEEP) != PARKER_NOTIFIED) {
+        /* Relaxed: the exchange below acquires.  A wake-up without NOTIFIED is spurious, or a signal. */
+        while (load_relaxed_u32(&parker->state) == PARKER_ASLEEP)
+            (void)syscall(SYS_futex, &parker->state.raw, FUTEX_WAIT_PRIVATE, (uint32_t)PARKER_ASLEEP, NULL, NULL, 0);
+    }
+    (void)exchange_acq_rel_u32(&parker->state, PARKER_AWAKE); /* pairs with: scopei_unpark */
+}
+
+bool scopei_unpark(struct parker *parker)
+{
+    /* pairs with: scopei_park */
+    if (exchange_acq_rel_u32(&parker->state, PARKER_NOTIFIED) != PARKER_ASLEEP)
+        return false;
+    int saved = errno;
+    (void)syscall(SYS_futex, &parker->state.raw, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    errno = saved;
+    return true;
+}
+
+uint64_t scopei_now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void *scopei_map(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void scopei_unmap(void *memory, size_t size)
+{
+    if (memory)
+        (void)munmap(memory, size);
+}
+
+int scopei_cpu(void)
+{
+    return sched_getcpu();
+}
+
+bool scopei_barrier_available(void)
+{
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+void scopei_barrier_all(void)
+{
+    int saved = errno;
+    (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    errno = saved;
+}

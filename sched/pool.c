@@ -1,0 +1,343 @@
+/* Pools: start and stop, guests, the default pool, fork. */
+#include "sched/pool.h"
+#include "sched/idle.h"
+#include "sched/inbox.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* How long a worker searches before it sleeps: about what a wake-up costs (33 us here until the sleeper runs). */
+#define SPIN_NS 50000
+
+/* ----------------------------------------------------------------------------------- All pools, for cancel and fork */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_mutex_t making;       /* held while a pool is made: hwloc keeps locks of its own meanwhile */
+    struct atomic_ptr pools;      /* struct scope_pool *: a list; L writes, anybody reads while visitors is above 0 */
+    struct atomic_u64 visitors;   /* who walks the list now */
+    struct atomic_ptr main_pool;  /* struct scope_pool *: the default one */
+    struct atomic_u64 process;    /* how many forks lie between this process and the first */
+} registry = {.lock = PTHREAD_MUTEX_INITIALIZER, .making = PTHREAD_MUTEX_INITIALIZER};
+
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+/* A fork waits until no pool is being made and the list is whole. */
+static void fork_before(void)
+{
+    pthread_mutex_lock(&registry.making);
+    pthread_mutex_lock(&registry.lock);
+}
+
+static void fork_parent(void)
+{
+    pthread_mutex_unlock(&registry.lock);
+    pthread_mutex_unlock(&registry.making);
+}
+
+/* In the child only the forking thread lives.  Pools made before are left as they are: their threads are gone, and so may be
+ * what they held. */
+static void fork_child(void)
+{
+    fork_parent();
+    /* Relaxed, all four: this process has one thread. */
+    store_relaxed_ptr(&registry.pools, NULL);
+    store_relaxed_ptr(&registry.main_pool, NULL);
+    store_relaxed(&registry.visitors, 0);
+    store_relaxed(&registry.process, load_relaxed(&registry.process) + 1);
+    scopei_self = NULL;
+}
+
+static void fork_prepare(void)
+{
+    (void)pthread_atfork(fork_before, fork_parent, fork_child);
+}
+
+bool scopei_pool_foreign(const struct scope_pool *pool)
+{
+    return pool->process != load_relaxed(&registry.process); /* Relaxed: changes only in a process with one thread. */
+}
+
+static void registry_add(struct scope_pool *pool)
+{
+    pthread_mutex_lock(&registry.lock);
+    store_relaxed_ptr(&pool->next, load_relaxed_ptr(&registry.pools)); /* Relaxed: under the lock. */
+    store_release_ptr(&registry.pools, pool);       /* pairs with: scopei_workers_visit */
+    pthread_mutex_unlock(&registry.lock);
+}
+
+static void registry_unlink(struct scope_pool *pool)
+{
+    struct scope_pool *first = load_relaxed_ptr(&registry.pools); /* Relaxed: under the lock. */
+    if (first == pool) {
+        store_release_ptr(&registry.pools, load_relaxed_ptr(&pool->next)); /* pairs with: scopei_workers_visit */
+        return;
+    }
+    while (load_relaxed_ptr(&first->next) != pool)
+        first = load_relaxed_ptr(&first->next);
+    store_release_ptr(&first->next, load_relaxed_ptr(&pool->next)); /* pairs with: scopei_workers_visit */
+}
+
+/* Afterwards no visitor has the pool in hand: one that comes later does not find it, and those before are waited for. */
+static void registry_remove(struct scope_pool *pool)
+{
+    pthread_mutex_lock(&registry.lock);
+    registry_unlink(pool);
+    pthread_mutex_unlock(&registry.lock);
+    fence_seq_cst(); /* pairs with: scopei_workers_visit; either it sees the pool gone, or we see it visiting */
+    while (load_acquire(&registry.visitors)) /* pairs with: scopei_workers_visit, its last read of the pool */
+        os_pause();
+}
+
+void scopei_workers_visit(void (*visit)(struct worker *w, void *arg), void *arg)
+{
+    (void)add_acq_rel(&registry.visitors, 1); /* pairs with: registry_remove */
+    fence_seq_cst();                          /* pairs with: registry_remove */
+    /* Acquire, here and for next: pairs with: registry_add, registry_unlink */
+    for (struct scope_pool *pool = load_acquire_ptr(&registry.pools); pool; pool = load_acquire_ptr(&pool->next)) {
+        uint64_t slots = load_acquire(&pool->slots); /* pairs with: slot_add */
+        for (uint64_t i = 0; i < slots; i++)
+            visit(pool->slot[i], arg);
+    }
+    (void)sub_acq_rel(&registry.visitors, 1); /* pairs with: registry_remove */
+}
+
+/* ------------------------------------------------------------------------------------------------ Workers' memory */
+
+static void worker_destroy(struct worker *w)
+{
+    const struct pool_hooks *hooks = w->pool->hooks;
+    hooks->fini(w);
+    pthread_mutex_destroy(&w->inbox_lock);
+    scopei_unmap(w->scopes, hooks->scopes_size);
+    scopei_unmap(w, sizeof(*w));
+}
+
+/* Adds a worker to the pool: thieves see it from now on.  NULL: out of memory, or of slots.  Under the pool's lock. */
+static struct worker *slot_add(struct scope_pool *pool)
+{
+    uint64_t slots = load_relaxed(&pool->slots); /* Relaxed: under the lock. */
+    struct worker *w = slots < POOL_SLOTS_MAX ? scopei_map(sizeof(*w)) : NULL;
+    void *scopes = w ? scopei_map(pool->hooks->scopes_size) : NULL;
+    if (!scopes) {
+        scopei_unmap(w, sizeof(*w));
+        return NULL;
+    }
+    w->pool = pool;
+    w->id = (unsigned)slots;
+    w->scopes = scopes;
+    store_relaxed_ptr(&w->stay.base, &w->stay); /* Relaxed, here and below: nobody sees it yet. */
+    store_relaxed(&w->guest, 1);
+    w->base = &w->stay;
+    scopei_deque_init(&w->deque, w->slots, DEQUE_CAPACITY, 0);
+    scopei_inbox_init(w);
+    pool->slot[slots] = w;
+    store_release(&pool->slots, slots + 1); /* pairs with: scopei_find, scopei_request_all, scopei_workers_visit */
+    return w;
+}
+
+/* The order in which w looks at the others: by distance, and round robin within a distance, so that thieves spread. */
+static void order_init(struct worker *w, const struct topology *topology, unsigned workers)
+{
+    unsigned filled = 0;
+    for (unsigned far = 0; filled < workers; far++)
+        for (unsigned i = 0; i < workers; i++) {
+            unsigned other = (w->id + i) % workers;
+            if (scopei_topology_distance(topology, w->id, other) == far)
+                w->order[filled++] = (uint16_t)other;
+        }
+}
+
+/* ---------------------------------------------------------------------------------------------------------- Threads */
+
+static void *worker_main(void *arg)
+{
+    struct worker *w = arg;
+    struct scope_pool *pool = w->pool;
+    scopei_self = w;
+    pool->pin_error[w->id] = scopei_topology_pin(pool->topology, w->id);
+    (void)add_acq_rel(&pool->started, 1); /* pairs with: pool_display */
+    scopei_work(w);
+    return NULL;
+}
+
+/* Waits until every thread has pinned itself, and says where. */
+static void pool_display(struct scope_pool *pool, unsigned threads)
+{
+    const char *wanted = secure_getenv("SCOPE_DISPLAY");
+    if (!wanted || !*wanted || *wanted == '0')
+        return;
+    while (load_acquire(&pool->started) < threads) /* pairs with: worker_main */
+        os_pause();
+    scopei_topology_display(pool->topology, threads, pool->pin_error);
+}
+
+static void threads_stop(struct scope_pool *pool, unsigned threads)
+{
+    store_release(&pool->stopping, 1); /* pairs with: idle_sleep, scopei_idle_search */
+    scopei_idle_wake_all(pool);
+    for (unsigned i = 0; i < threads; i++)
+        (void)pthread_join(pool->slot[i]->thread, NULL);
+}
+
+/* Starts w's thread, with every signal blocked: signals are for the program's own threads to handle. */
+static bool thread_start(struct worker *w)
+{
+    sigset_t all, before;
+    char name[16];
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(&w->thread, NULL, worker_main, w) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)snprintf(name, sizeof(name), "taskscope/%u", w->id % 100000);
+    if (started)
+        (void)pthread_setname_np(w->thread, name);
+    return started;
+}
+
+/* Starts as many of the wanted threads as memory and the system allow. */
+static unsigned threads_start(struct scope_pool *pool, unsigned wanted)
+{
+    unsigned threads = 0;
+    while (threads < wanted && slot_add(pool))
+        threads++;
+    /* Workers are visible before any thread runs, so that the number of workers need not be known by then. */
+    pool->workers = threads;
+    unsigned running = 0;
+    while (running < threads) {
+        struct worker *w = pool->slot[running];
+        order_init(w, pool->topology, threads);
+        if (!thread_start(w))
+            break;
+        running++;
+    }
+    return running;
+}
+
+/* A pool whose threads could not all start: starts it again with as many as there were, which is known to work, or, should
+ * even that fail, with fewer.  Workers without a thread would be victims that nobody stands for. */
+static void pool_start(struct scope_pool *pool, unsigned wanted)
+{
+    unsigned running = wanted > 1 ? threads_start(pool, wanted) : 0;
+    while (running < pool->workers) {
+        threads_stop(pool, running);
+        uint64_t slots = load_relaxed(&pool->slots); /* Relaxed: no other thread knows the pool. */
+        for (uint64_t i = 0; i < slots; i++)
+            worker_destroy(pool->slot[i]);
+        store_relaxed(&pool->slots, 0);
+        store_relaxed(&pool->stopping, 0);
+        store_relaxed(&pool->started, 0);
+        pool->workers = 0;
+        running = running > 1 ? threads_start(pool, running) : 0;
+    }
+    pool_display(pool, running);
+}
+
+/* Under the lock `making`. */
+static struct scope_pool *pool_make(unsigned workers, const struct pool_hooks *hooks)
+{
+    struct scope_pool *pool = calloc(1, sizeof(*pool));
+    struct topology *topology = pool ? scopei_topology_create(workers, POOL_WORKERS_MAX) : NULL;
+    if (!topology) {
+        free(pool);
+        return NULL;
+    }
+    unsigned wanted = scopei_topology_workers(topology);
+    pool->hooks = hooks;
+    pool->topology = topology;
+    pool->spinners = wanted / 4 ? wanted / 4 : 1;
+    pool->spin_ns = scopei_topology_oversubscribed(topology) ? 0 : SPIN_NS;
+    pool->process = load_relaxed(&registry.process); /* Relaxed: see scopei_pool_foreign. */
+    pool->barrier = scopei_barrier_available();
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_mutex_init(&pool->idle.lock, NULL);
+    pool_start(pool, wanted);
+    registry_add(pool);
+    return pool;
+}
+
+static void making_lock(void)
+{
+    (void)pthread_once(&fork_once, fork_prepare);
+    pthread_mutex_lock(&registry.making);
+}
+
+struct scope_pool *scopei_pool_create(unsigned workers, const struct pool_hooks *hooks)
+{
+    making_lock();
+    struct scope_pool *pool = pool_make(workers, hooks);
+    pthread_mutex_unlock(&registry.making);
+    return pool;
+}
+
+bool scopei_pool_destroy(struct scope_pool *pool)
+{
+    /* Relaxed: a guest that enters while the pool is being destroyed is the caller's mistake. */
+    if ((scopei_self && scopei_self->pool == pool) || load_relaxed(&pool->guests))
+        return false;
+    threads_stop(pool, pool->workers);
+    registry_remove(pool);
+    uint64_t slots = load_acquire(&pool->slots); /* pairs with: slot_add */
+    for (uint64_t i = 0; i < slots; i++)
+        worker_destroy(pool->slot[i]);
+    scopei_topology_destroy(pool->topology);
+    pthread_mutex_destroy(&pool->idle.lock);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+    return true;
+}
+
+struct scope_pool *scopei_pool_default(const struct pool_hooks *hooks)
+{
+    struct scope_pool *pool = load_acquire_ptr(&registry.main_pool); /* pairs with: scopei_pool_default */
+    if (pool)
+        return pool;
+    making_lock();
+    pool = load_relaxed_ptr(&registry.main_pool); /* Relaxed: under the lock. */
+    if (!pool) {
+        pool = pool_make(0, hooks);
+        store_release_ptr(&registry.main_pool, pool); /* pairs with: scopei_pool_default */
+    }
+    pthread_mutex_unlock(&registry.making);
+    return pool;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- Guests */
+
+/* A guest slot of the pool that nobody uses, a new one if need be.  NULL: out of memory or slots. */
+static struct worker *guest_claim(struct scope_pool *pool)
+{
+    uint64_t slots = load_acquire(&pool->slots); /* pairs with: slot_add */
+    for (uint64_t i = pool->workers; i < slots; i++)
+        /* Relaxed: a glance that spares the exchange.  pairs with: scopei_guest_leave, whose memory we take over. */
+        if (!load_relaxed(&pool->slot[i]->guest) && cas_acq_rel(&pool->slot[i]->guest, 0, 1))
+            return pool->slot[i];
+    pthread_mutex_lock(&pool->lock);
+    struct worker *w = slot_add(pool);
+    pthread_mutex_unlock(&pool->lock);
+    return w;
+}
+
+struct worker *scopei_guest_enter(struct scope_pool *pool)
+{
+    (void)add_acq_rel(&pool->guests, 1); /* pairs with: scopei_pool_destroy */
+    struct worker *w = guest_claim(pool);
+    if (!w) {
+        (void)sub_acq_rel(&pool->guests, 1); /* pairs with: scopei_pool_destroy */
+        return NULL;
+    }
+    scopei_idle_stand_in(w);
+    scopei_self = w;
+    scopei_attend_next(w);
+    return w;
+}
+
+void scopei_guest_leave(struct worker *w, struct worker *previous)
+{
+    struct scope_pool *pool = w->pool;
+    scopei_self = previous;
+    scopei_idle_stand_out(w);
+    store_release(&w->guest, 0);         /* pairs with: guest_claim */
+    (void)sub_acq_rel(&pool->guests, 1); /* pairs with: scopei_pool_destroy */
+}

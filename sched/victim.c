@@ -1,0 +1,101 @@
+/* Finding work: whom to look at, in which order, and which tasks may be taken. */
+#include "sched/inbox.h"
+#include "sched/pool.h"
+
+/* An ancestry longer than this is not followed to its end: the task is then left to others. */
+#define LINEAGE_MAX 4096
+
+bool scopei_task_allowed(const struct lineage *node, const struct goal *goal)
+{
+    if (!goal)
+        return true;
+    /* Relaxed, all of these: before the steal is won they are a guess; winning it orders them (see struct lineage). */
+    for (unsigned hop = 0; node && hop < LINEAGE_MAX; hop++) {
+        const struct lineage *base = load_relaxed_ptr(&node->base);
+        if (base == goal->base)
+            return load_relaxed(&node->depth) >= goal->depth;
+        node = base ? load_relaxed_ptr(&base->up) : NULL;
+    }
+    return false;
+}
+
+static bool steal(struct worker *victim, const struct goal *goal, struct task *task)
+{
+    struct theft theft;
+    for (;;) {
+        enum theft_result result = scopei_deque_peek(&victim->deque, &theft);
+        if (result == THEFT_EMPTY)
+            return false;
+        if (result == THEFT_LOST)
+            continue; /* somebody else has just taken it: progress */
+        /* If the commit wins, the check saw the truth: the task and its ancestors were alive from the peek on. */
+        if (!scopei_task_allowed(task_lineage(theft.word), goal))
+            return false;
+        if (scopei_deque_commit(&victim->deque, &theft))
+            break;
+    }
+    if (!scopei_deque_stealable(&victim->deque))
+        scopei_deque_request(&victim->deque); /* its next push or pop publishes another */
+    for (size_t i = 0; i < SLOT_WORDS; i++)
+        task->word[i] = theft.word[i];
+    return true;
+}
+
+static bool rob(struct worker *w, struct worker *victim, const struct goal *goal, struct task *task)
+{
+    if (!steal(victim, goal, task) && !scopei_inbox_take(victim, goal, task))
+        return false;
+    w->victim = victim;
+    return true;
+}
+
+/* The i-th worker to look at: guests first, for that is where work comes from, then by distance. */
+static struct worker *victim_at(const struct worker *w, uint64_t i, uint64_t slots)
+{
+    const struct scope_pool *pool = w->pool;
+    uint64_t guests = slots - pool->workers;
+    if (i < guests)
+        return pool->slot[pool->workers + i];
+    i -= guests;
+    return pool->slot[w->id < pool->workers ? w->order[i] : i];
+}
+
+bool scopei_find(struct worker *w, const struct goal *goal, struct task *task)
+{
+    if (scopei_inbox_take(w, goal, task))
+        return true;
+    if (w->victim && rob(w, w->victim, goal, task))
+        return true;
+    uint64_t slots = load_acquire(&w->pool->slots); /* pairs with: slot_add */
+    for (uint64_t i = 0; i < slots; i++) {
+        struct worker *victim = victim_at(w, i, slots);
+        if (victim != w && victim != w->victim && rob(w, victim, goal, task))
+            return true;
+    }
+    return false;
+}
+
+bool scopei_findable(struct worker *w, const struct goal *goal)
+{
+    uint64_t slots = load_acquire(&w->pool->slots); /* pairs with: slot_add */
+    for (uint64_t i = 0; i < slots; i++) {
+        struct worker *victim = w->pool->slot[i];
+        struct theft theft;
+        if (scopei_inbox_has(victim, goal))
+            return true;
+        if (victim == w)
+            continue;
+        enum theft_result result = scopei_deque_peek(&victim->deque, &theft);
+        if (result == THEFT_LOST || (result == THEFT_WON && scopei_task_allowed(task_lineage(theft.word), goal)))
+            return true;
+    }
+    return false;
+}
+
+void scopei_request_all(struct worker *w)
+{
+    uint64_t slots = load_acquire(&w->pool->slots); /* pairs with: slot_add */
+    for (uint64_t i = 0; i < slots; i++)
+        if (w->pool->slot[i] != w)
+            scopei_deque_request(&w->pool->slot[i]->deque);
+}

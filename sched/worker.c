@@ -1,0 +1,100 @@
+/* A worker's slow paths, its waiting, and the loop of the pool's own threads. */
+#include "sched/worker.h"
+#include "sched/idle.h"
+
+/* A deep task that nobody would take is published at most once in this time, or idle workers would drag every spawn of a
+ * fine-grained program into the slow path: 2 us is twenty times what a publication costs. */
+#define GRANT_NS 2000
+
+/* The oldest task is published in any case, whether somebody is idle or not (a starved deque's next push comes to attend):
+ * its owner may be about to compute for long, and not look at requests meanwhile.
+ *
+ * But this many publications are granted at once, so that a handful of coarse tasks, spawned in a row before a long
+ * computation, are all stealable.  Also the most pushes between two looks at who is idle. */
+#define GRANT_BURST 64
+
+_Thread_local struct worker *scopei_self __attribute__((tls_model("initial-exec")));
+
+static bool grant(struct worker *w)
+{
+    if (w->credit == 0) {
+        uint64_t now = scopei_now_ns();
+        uint64_t earned = (now - w->credit_ns) / GRANT_NS;
+        if (earned == 0)
+            return false;
+        w->credit = earned < GRANT_BURST ? earned : GRANT_BURST;
+        w->credit_ns = now;
+    }
+    w->credit--;
+    return true;
+}
+
+void scopei_attend(struct worker *w)
+{
+    struct deque *d = &w->deque;
+    struct scope_pool *pool = w->pool;
+    const struct lineage *node = (const struct lineage *)w->node;
+    scopei_deque_clear(d, GRANT_BURST);
+    uint64_t private = deque_private(d);
+    bool wanted = scopei_idle_wants(pool, node);
+    bool starved = pool->workers && scopei_deque_starved(d);
+    bool publish = private && (starved || (wanted && grant(w)));
+    if (publish)
+        scopei_deque_publish(d, wanted ? (private + 1) / 2 : 1);
+    if (publish && wanted)
+        scopei_idle_notify(pool, node);
+    /* Come again at the next push or pop: if there was nothing to publish and there should be; while there is credit, to
+     * publish at once; and if nobody else will ask.  Relaxed: a searcher that leaves poisons us anew (idle.c). */
+    if (publish ? wanted && w->credit > 0
+                : starved || (wanted && !load_relaxed(&pool->idle.searching) && !load_relaxed(&pool->idle.helping)))
+        scopei_deque_request(d);
+}
+
+struct slot *scopei_push_slow(struct worker *w)
+{
+    struct deque *d = &w->deque;
+    if (d->bottom == d->capacity && !scopei_deque_reset(d, w->mark)) {
+        if (scopei_deque_requested(d))
+            scopei_attend(w);
+        return NULL;
+    }
+    return d->bottom == d->capacity ? NULL : deque_push_anyway(d);
+}
+
+struct slot *scopei_pop_slow(struct worker *w)
+{
+    struct deque *d = &w->deque;
+    struct slot *slot = deque_private(d) ? deque_pop_anyway(d) : NULL;
+    if (scopei_deque_requested(d))
+        scopei_attend(w); /* publishes of what is below the slot; the slot itself stays as it is */
+    if (!slot)
+        slot = scopei_deque_take(d);
+    if (!slot || scopei_deque_starved(d))
+        scopei_attend_next(w);
+    return slot;
+}
+
+void scopei_attend_next(struct worker *w)
+{
+    if (w->pool->workers)
+        scopei_deque_request(&w->deque);
+}
+
+void scopei_wait(struct worker *w, const struct atomic_u64 *pending, const struct goal *goal)
+{
+    struct deque *d = &w->deque;
+    struct task task;
+    if (deque_private(d)) { /* of enclosing scopes: not ours to run now, so let others have them */
+        scopei_deque_publish(d, deque_private(d));
+        scopei_idle_notify(w->pool, (const struct lineage *)w->node);
+    }
+    while (scopei_idle_help(w, pending, goal, &task))
+        w->pool->hooks->execute(w, &task);
+}
+
+void scopei_work(struct worker *w)
+{
+    struct task task;
+    while (scopei_idle_search(w, &task))
+        w->pool->hooks->execute(w, &task);
+}

@@ -1,0 +1,120 @@
+/* A worker: what a thread needs to run tasks, whether it is the pool's own or a guest.  Its memory is mapped once and kept
+ * until the pool ends, so that thieves may look at it at any time. */
+#ifndef SCHED_WORKER_H
+#define SCHED_WORKER_H
+
+#include "deque/deque.h"
+#include "sched/os.h"
+#include "sched/task.h"
+
+#include <pthread.h>
+
+#define DEQUE_CAPACITY 4096
+#define POOL_WORKERS_MAX 512
+
+struct scope_pool;
+struct node;
+struct proxy;
+struct chunk;
+struct scope;
+struct scope_errors;
+
+/* A task that may not be pushed on the deque: its scope is not the innermost one of the spawning worker. */
+struct parcel {
+    struct parcel *next;
+    struct task task;
+};
+
+/* What the running task has said of its failure so far; all zero: nothing. */
+struct said {
+    struct scope *scope;        /* its own, if it has told that by scope_fail; NULL: it has not */
+    struct scope_errors *inner; /* errors of the inner scope that failed last in this task; NULL: none */
+    int code;                   /* what it gave scope_fail last */
+    unsigned places;            /* a bit for each place in the scope's group that its calls of scope_fail took */
+};
+
+struct worker {
+    /* O, owner only */
+    struct deque deque;
+    alignas(CACHE_LINE) struct scope *scope; /* the innermost scope: where a plain spawn goes */
+    struct node *node;                       /* what counts those spawns */
+    struct lineage *base;                    /* the node of the current run */
+    uint64_t mark;                           /* deque position of the first task that node counts */
+    unsigned inlined;                        /* scope/scope.c: tasks that run inside each other, as the deque was full */
+    struct said said;                        /* scope/error.c: by the task that runs now */
+    struct scope *scopes;                    /* I: frames for open scopes, a stack */
+    struct proxy *proxies;                   /* scope/join.c: free ones */
+    uint64_t credit;                         /* how many publications are granted before the clock is asked */
+    uint64_t credit_ns;                      /* when credit was granted last */
+    struct worker *victim;                   /* whom we stole from last */
+
+    /* I, immutable after init */
+    struct scope_pool *pool;
+    unsigned id;                   /* slot in the pool */
+    uint16_t order[POOL_WORKERS_MAX]; /* the pool's workers by distance; not for guests */
+    pthread_t thread;              /* of a worker of the pool's own */
+    struct lineage stay;           /* a guest's outermost run */
+    struct chunk *chunks;          /* O: scope/join.c: memory of proxies, to be freed with the pool */
+
+    /* P, owner writes, anybody reads */
+    alignas(CACHE_LINE) struct atomic_u64 depth; /* how many of scopes are open */
+
+    /* Anybody */
+    alignas(CACHE_LINE) struct parker parker;
+    struct atomic_ptr returned;  /* scope/join.c: proxies that others have finished with */
+    struct atomic_u64 guest;     /* 0: free for a guest; 1: taken (always, for the pool's own) */
+
+    /* L, under the pool's idle lock */
+    struct worker *park_next;    /* list of parked workers */
+    struct worker *park_prev;
+    const struct goal *goal;     /* what it waits for; NULL: any task */
+    bool parked;                 /* on the list */
+    struct atomic_u64 stood_down; /* how many guests have taken its place; anybody reads */
+    unsigned replaced;            /* O, a guest: the worker that it stands in for; POOL_SLOTS_MAX: none */
+
+    /* L, under inbox_lock */
+    alignas(CACHE_LINE) pthread_mutex_t inbox_lock;
+    struct parcel *inbox;       /* oldest first */
+    struct parcel **inbox_end;
+    struct atomic_u64 inbox_count; /* anybody reads */
+
+    struct slot slots[DEQUE_CAPACITY];
+};
+
+/* The calling thread's worker; NULL outside scope_run. */
+extern _Thread_local struct worker *scopei_self __attribute__((tls_model("initial-exec")));
+
+/* ------------------------------------------------------------------------------------------- The owner's slow paths */
+
+/* After deque_push returned NULL: a slot all the same, to be filled and followed by scopei_attend; NULL: full. */
+struct slot *scopei_push_slow(struct worker *w);
+
+/* After deque_pop returned NULL: the newest task left, private or published; NULL: none. */
+struct slot *scopei_pop_slow(struct worker *w);
+
+/* Answers a request: publishes if somebody is hungry, and wakes somebody who sleeps. */
+void scopei_attend(struct worker *w);
+
+/* -------------------------------------------------------------------------------------------------------- Find work */
+
+/* Finds a task that goal allows, in this worker's inbox and at the others, nearest first. */
+bool scopei_find(struct worker *w, const struct goal *goal, struct task *task);
+
+/* True if find might find something. */
+bool scopei_findable(struct worker *w, const struct goal *goal);
+
+/* Asks every other worker to publish. */
+void scopei_request_all(struct worker *w);
+
+/* Runs tasks that goal allows until *pending is 0, then returns; sleeps when there are none.  The last to count pending
+ * down unparks w. */
+void scopei_wait(struct worker *w, const struct atomic_u64 *pending, const struct goal *goal);
+
+/* The loop of a pool's own thread: runs any task until the pool stops. */
+void scopei_work(struct worker *w);
+
+/* Makes w's next push or pop come to scopei_attend, if there is anybody who could steal.  Call it when w has begun or ended a
+ * run, as its tasks then descend from others than before, and those who wait may want them. */
+void scopei_attend_next(struct worker *w);
+
+#endif
