@@ -1,0 +1,159 @@
+/* Cancellation: the word of a scope, its way to the scopes inside, tokens.
+ *
+ * scope_cancelled must be one load, so a canceller has to reach every scope inside the cancelled one.  It does not follow
+ * links from parent to child, which would cost every scope_run a lock.  It visits all open scopes of all workers and marks
+ * those whose parent is marked, until a visit marks none (spread).  Nothing there blocks or allocates, so a token can be
+ * cancelled from a signal handler.
+ *
+ * A scope that ends while it is looked at is harmless: scopes live in memory that is reused for scopes only, and the word
+ * holds a generation, which the mark is swung on.  If the swing succeeds, the scope was still the one whose parent was read
+ * (or has ended and not been followed), and an open scope's parent is open.
+ *
+ * A scope that opens meanwhile is not missed:
+ *
+ *      opener (scope_open)                        canceller (spread)
+ *      1  write parent, word, depth               1  mark the parent
+ *      2  barrier                                 2  barrier
+ *      3  parent marked? mark itself              3  visit every scope below depth
+ *
+ * The opener's barrier is for the compiler alone: the canceller's makes every running thread pass a fence (membarrier), so
+ * opening a scope costs none.  Where the system has no such call, the opener fences. */
+#include "scope/scope.h"
+
+#include <stdlib.h>
+
+struct scope_token {
+    struct atomic_u64 references;
+    struct atomic_u64 cancelled;
+};
+
+static bool word_marked(uint64_t word)
+{
+    return (word & SCOPEI_REASON_MASK) != SCOPE_REASON_NONE;
+}
+
+void scopei_cancel_renew(struct scope *s)
+{
+    uint64_t generation = (load_relaxed(&s->cancel) | SCOPEI_REASON_MASK) + 1; /* Relaxed: see below. */
+    /* pairs with: scope_visit; who sees this generation sees its parent and token.  A mark swung on the old generation
+     * between load and store is overwritten, as it was meant for the scope before. */
+    store_release(&s->cancel, generation);
+}
+
+static bool mark(struct scope *s, enum scope_reason reason)
+{
+    for (;;) {
+        uint64_t word = load_relaxed(&s->cancel); /* Relaxed: the reason says all; nothing else is passed along. */
+        if (word_marked(word))
+            return false;
+        if (cas_acq_rel(&s->cancel, word, word | reason)) /* pairs with: scope_visit, which goes on from here */
+            return true;
+    }
+}
+
+/* One round of visits.  token: also mark the scopes that hold it. */
+struct spread {
+    const struct scope_token *token;
+    bool marked;
+};
+
+static void scope_visit(struct scope *s, struct spread *spread)
+{
+    uint64_t word = load_acquire(&s->cancel); /* pairs with: scopei_cancel_renew */
+    if (word_marked(word))
+        return;
+    /* Relaxed: written before the generation that we have acquired; if they are newer the swing fails. */
+    const struct scope *parent = load_relaxed_ptr(&s->parent);
+    enum scope_reason reason = SCOPE_REASON_NONE;
+    if (parent && scope_cancelled(parent))
+        reason = SCOPE_REASON_PARENT;
+    else if (spread->token && load_relaxed_ptr(&s->token) == spread->token)
+        reason = SCOPE_REASON_TOKEN;
+    if (reason != SCOPE_REASON_NONE && cas_acq_rel(&s->cancel, word, word | reason)) /* pairs with: scope_visit */
+        spread->marked = true;
+}
+
+static void worker_visit(struct worker *w, void *arg)
+{
+    struct spread *spread = arg;
+    uint64_t depth = load_acquire(&w->depth); /* pairs with: scope_open */
+    for (uint64_t i = 0; i < depth; i++)
+        scope_visit(&w->scopes[i], spread);
+}
+
+/* Carries marks inward from every marked scope. */
+static void spread_marks(const struct scope_token *token)
+{
+    struct spread spread = {.token = token};
+    fence_seq_cst();      /* pairs with: scopei_cancel_inherit, where it fences */
+    scopei_barrier_all(); /* pairs with: scopei_cancel_inherit, where it does not */
+    do {
+        spread.marked = false;
+        scopei_workers_visit(worker_visit, &spread);
+    } while (spread.marked);
+}
+
+void scopei_cancel_inherit(struct scope *s)
+{
+    const struct scope *parent = load_relaxed_ptr(&s->parent); /* Relaxed, here and below: written by ourselves. */
+    const struct scope_token *token = load_relaxed_ptr(&s->token);
+    if (token || !s->owner->pool->barrier)
+        fence_seq_cst(); /* pairs with: spread_marks */
+    else
+        fence_compiler(); /* pairs with: scopei_barrier_all in spread_marks */
+    if (parent && scope_cancelled(parent))
+        (void)mark(s, SCOPE_REASON_PARENT);
+    else if (token && scope_token_cancelled(token))
+        (void)mark(s, SCOPE_REASON_TOKEN);
+}
+
+bool scopei_cancel(struct scope *s, enum scope_reason reason)
+{
+    if (!mark(s, reason))
+        return false;
+    spread_marks(NULL);
+    return true;
+}
+
+int scope_cancel(struct scope *s)
+{
+    return s ? scopei_cancel(s, SCOPE_REASON_EXPLICIT) : SCOPE_EINVAL;
+}
+
+/* ------------------------------------------------------------------------------------------------------------ Tokens */
+
+struct scope_token *scope_token_create(void)
+{
+    struct scope_token *token = calloc(1, sizeof(*token));
+    if (token)
+        store_relaxed(&token->references, 1); /* Relaxed: nobody else has it yet. */
+    return token;
+}
+
+struct scope_token *scope_token_retain(struct scope_token *token)
+{
+    if (token)
+        (void)add_relaxed(&token->references, 1); /* Relaxed: the caller holds a reference already. */
+    return token;
+}
+
+void scope_token_release(struct scope_token *token)
+{
+    if (token && sub_acq_rel(&token->references, 1) == 1) /* pairs with: scope_token_release; all use comes before the free */
+        free(token);
+}
+
+int scope_token_cancel(struct scope_token *token)
+{
+    if (!token)
+        return SCOPE_EINVAL;
+    if (!cas_acq_rel(&token->cancelled, 0, 1)) /* pairs with: scope_token_cancelled */
+        return 0;
+    spread_marks(token);
+    return 1;
+}
+
+bool scope_token_cancelled(const struct scope_token *token)
+{
+    return token && load_acquire(&token->cancelled); /* pairs with: scope_token_cancel */
+}

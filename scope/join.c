@@ -1,0 +1,244 @@
+/* Join nodes: counting tasks, running them, waiting for them.  How they count is said in scope.h.
+ *
+ * Last touch of a scope: whoever completes a node reads whom to tell before it subtracts; after its subtraction has reached 0
+ * the owner may return from scope_run, so it touches only the owner's parker, which lives as long as the pool. */
+#include "scope/scope.h"
+#include "sched/idle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Proxies are carved from chunks that a worker allocates when it has none left, and that live until the pool ends. */
+#define CHUNK_PROXIES 62
+
+struct proxy {
+    alignas(CACHE_LINE) struct node node; /* first: a proxy is found by its node */
+    struct worker *owner;                 /* I: whose list it returns to */
+    struct proxy *next;                   /* in that list */
+};
+
+struct chunk {
+    struct chunk *next;
+    struct proxy proxy[CHUNK_PROXIES];
+};
+
+/* ----------------------------------------------------------------------------------------------------------- Proxies */
+
+/* Hooks: a stolen task needs a proxy. */
+static bool proxy_ready(struct worker *w)
+{
+    if (w->proxies)
+        return true;
+    if (load_relaxed_ptr(&w->returned)) { /* Relaxed: the exchange acquires. */
+        w->proxies = exchange_acq_rel_ptr(&w->returned, NULL); /* pairs with: proxy_free */
+        return true;
+    }
+    struct chunk *chunk = scopei_map(sizeof(*chunk));
+    if (!chunk)
+        return false;
+    chunk->next = w->chunks;
+    w->chunks = chunk;
+    for (size_t i = 0; i < CHUNK_PROXIES; i++) {
+        chunk->proxy[i].owner = w;
+        chunk->proxy[i].next = w->proxies;
+        w->proxies = &chunk->proxy[i];
+    }
+    return true;
+}
+
+/* Any thread. */
+static void proxy_free(struct proxy *proxy)
+{
+    struct worker *owner = proxy->owner;
+    if (owner == scopei_self) {
+        proxy->next = owner->proxies;
+        owner->proxies = proxy;
+        return;
+    }
+    do
+        proxy->next = load_relaxed_ptr(&owner->returned); /* Relaxed: only compared; the owner takes the whole list. */
+    while (!cas_acq_rel_ptr(&owner->returned, proxy->next, proxy)); /* pairs with: proxy_ready */
+}
+
+static void worker_fini(struct worker *w)
+{
+    while (w->chunks) {
+        struct chunk *chunk = w->chunks;
+        w->chunks = chunk->next;
+        scopei_unmap(chunk, sizeof(*chunk));
+    }
+    scopei_said_drop(&w->said);
+}
+
+/* ------------------------------------------------------------------------------------------------------------- Nodes */
+
+void scopei_node_init(struct node *node, struct scope *s, struct node *up, struct lineage *base, uint64_t depth)
+{
+    /* Relaxed: thieves learn of the node from a published task. */
+    store_relaxed_ptr(&node->line.base, base);
+    store_relaxed_ptr(&node->line.up, up);
+    store_relaxed(&node->line.depth, depth);
+    node->scope = s;
+    node->up = up;
+    node->spawned = 0;
+    node->taken = 0;
+    node->skipped = 0;
+    store_relaxed(&node->pending, BIAS);
+}
+
+/* One stolen task of the node has ended. */
+static void node_done(struct node *node)
+{
+    for (;;) {
+        struct node *up = node->up;
+        struct worker *owner = node->scope->owner;
+        /* pairs with: node_done, node_settle, help_spin and scopei_wait.  What the tasks wrote is
+         * visible to the owner, and nobody touches the node after the last one. */
+        if (sub_acq_rel(&node->pending, 1) != 1)
+            return;
+        if (!up) {
+            (void)scopei_unpark(&owner->parker);
+            return;
+        }
+        proxy_free((struct proxy *)node);
+        node = up;
+    }
+}
+
+/* True if the owner, who has drained the node, is the only one who ever counted a task of it. */
+static inline bool node_quiet(const struct node *node)
+{
+    return node->spawned == node->taken && load_acquire(&node->pending) == BIAS; /* pairs with: node_done */
+}
+
+/* The owner has drained the node.  True: all its tasks have ended.  False: the last of those that were stolen completes it. */
+static bool node_settle(struct node *node)
+{
+    uint64_t stolen = node->spawned - node->taken;
+    return add_acq_rel(&node->pending, stolen - BIAS) + stolen - BIAS == 0; /* pairs with: node_done */
+}
+
+bool scopei_node_wait(struct worker *w, struct node *node)
+{
+    if (node_quiet(node))
+        return true;
+    if (!node_settle(node)) {
+        const struct goal goal = {.base = w->base, .depth = load_relaxed(&node->line.depth)}; /* Relaxed: our own word. */
+        scopei_wait(w, &node->pending, &goal);
+    }
+    store_relaxed(&node->pending, BIAS); /* Relaxed: all is over; for the next scope in this frame. */
+    return false;
+}
+
+/* ------------------------------------------------------------------------------------------------------ Running tasks */
+
+void scopei_task_drop(const uint64_t *word)
+{
+    if (word[TASK_META] & TASK_HEAP)
+        free((void *)(uintptr_t)word[TASK_ARG]);
+}
+
+/* Runs or skips a task of w's innermost node, of scope s.  copy: the argument, aligned to 16, if it is in the task itself. */
+static inline void task_run(struct worker *w, struct node *node, struct scope *s, const uint64_t *word, void *copy)
+{
+    if (__builtin_expect(scope_cancelled(s), 0)) {
+        node->skipped++;
+        scopei_task_drop(word);
+        return;
+    }
+    scope_fn *fn = (scope_fn *)(uintptr_t)word[TASK_FUNCTION];
+    uint64_t meta = word[TASK_META];
+    int code = fn(s, meta & TASK_COPIED ? copy : (void *)(uintptr_t)word[TASK_ARG]);
+    if (__builtin_expect(error_said(w, code), 0))
+        scopei_error_returned(w, s, code, meta >> TASK_INDEX_SHIFT);
+    if (__builtin_expect(meta & TASK_HEAP, 0))
+        scopei_task_drop(word);
+}
+
+/* A task that is not in the deque. */
+static void task_run_alone(struct worker *w, struct node *node, const struct task *task)
+{
+    alignas(16) uint64_t copy[TASK_ARG_WORDS];
+    struct said before = w->said;
+    memcpy(copy, &task->word[TASK_ARG], sizeof(copy));
+    w->said = (struct said){0};
+    task_run(w, node, node->scope, task->word, copy);
+    scopei_said_drop(&w->said);
+    w->said = before;
+}
+
+void scopei_task_inline(struct worker *w, struct node *node, const struct task *task)
+{
+    node->taken++;
+    task_run_alone(w, node, task);
+}
+
+void scopei_node_drain(struct worker *w, struct node *node)
+{
+    struct deque *d = &w->deque;
+    struct scope *s = node->scope;
+    while (d->bottom > w->mark) {
+        struct slot *slot = deque_pop(d);
+        if (!slot && !(slot = scopei_pop_slow(w))) {
+            (void)scopei_deque_reset(d, w->mark);
+            return;
+        }
+        /* Out of the slot first, which the task may use again.  Relaxed: our own writes. */
+        alignas(16) uint64_t copy[TASK_ARG_WORDS];
+        uint64_t word[TASK_ARG + 1];
+        word[TASK_FUNCTION] = load_relaxed(&slot->word[TASK_FUNCTION]);
+        word[TASK_META] = load_relaxed(&slot->word[TASK_META]);
+        word[TASK_ARG] = load_relaxed(&slot->word[TASK_ARG]);
+        if (word[TASK_META] & TASK_COPIED)
+            for (size_t i = 0; i < TASK_ARG_WORDS; i++)
+                copy[i] = load_relaxed(&slot->word[TASK_ARG + i]);
+        node->taken++;
+        task_run(w, node, s, word, copy);
+    }
+}
+
+/* Hooks: runs a task that was stolen, from a deque or an inbox, as a run of its own. */
+static void run_stolen(struct worker *w, const struct task *task)
+{
+    struct scope *outer_scope = w->scope;
+    struct node *outer_node = w->node;
+    struct lineage *outer_base = w->base;
+    uint64_t outer_mark = w->mark;
+    struct node *up = (struct node *)(uintptr_t)task->word[TASK_LINEAGE];
+    struct scope *s = up->scope;
+
+    struct proxy *proxy = w->proxies;
+    w->proxies = proxy->next;
+    struct node *node = &proxy->node;
+    scopei_node_init(node, s, up, &node->line, load_relaxed(&up->line.depth)); /* Relaxed: the task is ours. */
+
+    w->scope = s;
+    w->node = node;
+    w->base = &node->line;
+    w->mark = w->deque.bottom;
+    scopei_attend_next(w);
+    task_run_alone(w, node, task);
+    scopei_node_drain(w, node);
+
+    w->scope = outer_scope;
+    w->node = outer_node;
+    w->base = outer_base;
+    w->mark = outer_mark;
+    if (outer_scope)
+        scopei_attend_next(w);
+
+    /* Relaxed: node_done below releases them to the owner. */
+    (void)add_relaxed(&s->spawned, node->spawned);
+    (void)add_relaxed(&s->skipped, node->skipped);
+    if (!node_quiet(node) && !node_settle(node))
+        return;
+    proxy_free(proxy);
+    node_done(up);
+}
+
+const struct pool_hooks scopei_hooks = {
+    .scopes_size = SCOPES_MAX * sizeof(struct scope),
+    .ready = proxy_ready,
+    .execute = run_stolen,
+    .fini = worker_fini,
+};
