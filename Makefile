@@ -1,0 +1,131 @@
+# make             build/libtaskscope.a, build/treepack, the examples
+# make run         installs what is missing, builds, packs a real tree (DIR=... for another), verifies, prints a table
+# make test        installs what is missing, builds, runs every test
+# make install     PREFIX=/usr/local DESTDIR=; make uninstall with the same values
+# make format      clang-format in place;  make lint: clang-tidy
+# make clean
+#
+# CC, CFLAGS, LDFLAGS and WERROR are for the caller to set; B is the folder that is built into, so that builds with
+# different flags live side by side (tests/run makes several).
+
+VERSION := $(shell sed -n 's/^.define SCOPE_VERSION_[A-Z]* //p' scope/taskscope.h | paste -sd.)
+
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+ifeq ($(origin CXX),default)
+CXX = g++
+endif
+B ?= build
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+
+CFLAGS ?= -O2 -g
+WERROR ?= -Werror
+WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wpointer-arith \
+	-Wcast-qual -Wvla $(WERROR)
+FLAGS = -std=c11 -D_GNU_SOURCE -iquote . -fPIC -pthread $(WARNINGS) $(CFLAGS)
+LINK = $(CC) $(FLAGS) $(LDFLAGS)
+LIBS = -lhwloc -pthread
+
+LIBRARY := $(sort $(wildcard deque/*.c sched/*.c scope/*.c))
+TREEPACK := $(sort $(wildcard examples/treepack*.c))
+EXAMPLES := $(filter-out $(TREEPACK),$(sort $(wildcard examples/*.c)))
+TESTS := $(sort $(foreach p,deque sched scope scenario stress fault,$(wildcard tests/$(p)_*.c)))
+
+# What Debian 12 needs for `make run`, and what `make test` needs beyond it.
+RUN_PACKAGES = gcc libc6-dev pkg-config libhwloc-dev zlib1g-dev nettle-dev libarchive-dev pigz
+TEST_PACKAGES = $(RUN_PACKAGES) g++ clang-14 clang-19 libclang-rt-14-dev libclang-rt-19-dev llvm-14 llvm-19 \
+	binutils perl util-linux
+
+all: $(B)/libtaskscope.a $(B)/treepack $(EXAMPLES:%.c=$(B)/%)
+tests: $(TESTS:%.c=$(B)/%)
+.PHONY: all tests run test install uninstall format lint clean run-packages test-packages FORCE
+.SECONDARY:
+
+$(B)/libtaskscope.a: $(LIBRARY:%.c=$(B)/%.o)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/treepack: $(TREEPACK:%.c=$(B)/%.o) $(B)/libtaskscope.a
+	$(LINK) -o $@ $^ -larchive -lnettle -lz $(LIBS)
+
+$(B)/examples/%: $(B)/examples/%.o $(B)/libtaskscope.a
+	$(LINK) -o $@ $^ $(LIBS) -lm
+
+$(B)/tests/%: $(B)/tests/%.o $(B)/libtaskscope.a
+	$(LINK) -o $@ $^ $(LIBS) -lm
+
+# Examples and tests find the public header as users do; the library itself includes "scope/taskscope.h".
+$(B)/examples/%.o $(B)/tests/%.o: private FLAGS += -I scope
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
+
+# Changes when the compiler or its flags do; every object depends on it.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(FLAGS) $(LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(FLAGS) $(LDFLAGS)' > $@
+
+-include $(wildcard $(B)/*/*.d)
+
+run: run-packages
+	$(MAKE) all
+	bench/treepack.sh $(DIR)
+
+test: test-packages
+	@tests/run
+
+# Installs those of $(1) that are missing, as root or with sudo; says what to type if it is neither.
+define install_packages
+@if command -v dpkg-query > /dev/null; then \
+	missing=$$(for p in $(1); do \
+		dpkg-query -W -f '$${db:Status-Status}\n' $$p 2> /dev/null | grep -q '^installed$$' || echo $$p; done); \
+	[ -n "$$missing" ] || exit 0; \
+	line="apt-get install -y --no-install-recommends $$(echo $$missing)"; \
+	if [ "$$(id -u)" = 0 ]; then as_root=; elif command -v sudo > /dev/null; then as_root=sudo; \
+	else echo "Missing packages.  Please run as root: apt-get update && $$line" >&2; exit 1; fi; \
+	echo "$$as_root $$line"; \
+	$$as_root env DEBIAN_FRONTEND=noninteractive $$line || { $$as_root apt-get update && \
+		$$as_root env DEBIAN_FRONTEND=noninteractive $$line; }; \
+else echo "No dpkg here; going on in the hope that you have: $(1)" >&2; fi
+endef
+run-packages:
+	$(call install_packages,$(RUN_PACKAGES))
+test-packages:
+	$(call install_packages,$(TEST_PACKAGES))
+
+# hwloc stands in Libs and not in Requires.private: its own private libraries (libudev) come without development files
+# on Debian, and a program that links this archive statically still links hwloc as a shared library.
+define PKG_CONFIG_FILE
+prefix=$(PREFIX)
+libdir=$(LIBDIR:$(PREFIX)/%=$${prefix}/%)
+includedir=$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)
+
+Name: taskscope
+Description: Structured, work-stealing parallelism for CPU-bound C
+Version: $(VERSION)
+Cflags: -I$${includedir}
+Libs: -L$${libdir} -ltaskscope $(LIBS)
+endef
+export PKG_CONFIG_FILE
+install: $(B)/libtaskscope.a
+	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)'
+	install -m 644 $(B)/libtaskscope.a '$(DESTDIR)$(LIBDIR)'
+	install -m 644 scope/taskscope.h '$(DESTDIR)$(INCLUDEDIR)'
+	echo "$$PKG_CONFIG_FILE" > '$(DESTDIR)$(LIBDIR)/pkgconfig/taskscope.pc'
+uninstall:
+	rm -f '$(DESTDIR)$(LIBDIR)/libtaskscope.a' '$(DESTDIR)$(LIBDIR)/pkgconfig/taskscope.pc' \
+		'$(DESTDIR)$(INCLUDEDIR)/taskscope.h'
+
+SOURCES = $(wildcard deque/*.[ch] sched/*.[ch] scope/*.[ch] examples/*.[ch] tests/*.[ch])
+format:
+	clang-format -i $(SOURCES)
+lint:
+	clang-tidy --quiet --checks='-*,clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters' \
+		$(filter %.c,$(SOURCES)) -- $(FLAGS) -I scope
+
+clean:
+	rm -rf build

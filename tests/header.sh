@@ -1,0 +1,31 @@
+#!/bin/bash
+# A user's program with the public header: each compiler, as C11, C17 and C++17, without a warning, linked and run.
+. tests/check.inc
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+use_header()
+{
+    "$@" -pedantic -Wall -Wextra -Wshadow -Werror -O2 -I scope tests/header_use.c -x none build/libtaskscope.a \
+        -lhwloc -pthread -o "$tmp/use" && "$tmp/use"
+}
+
+# The example in the header's overview, as it stands there.
+overview_example()
+{
+    sed -n '/^ \*     #include/,/^ \* scope_run runs/p' scope/taskscope.h | sed '$d; s/^ \* *$//; s/^ \*     //' \
+        > "$tmp/overview.c"
+    gcc -std=c11 -Wall -Wextra -Werror -I scope "$tmp/overview.c" build/libtaskscope.a -lhwloc -pthread -o "$tmp/overview" &&
+        [[ $("$tmp/overview") == 64 ]]
+}
+
+for compiler in gcc clang-14 clang-19; do
+    for std in c11 c17; do
+        check "header_${compiler}_${std}_runs" use_header $compiler -std=$std -x c
+    done
+done
+for compiler in g++ clang++-14 clang++-19; do
+    check "header_${compiler}_c++17_runs" use_header $compiler -std=c++17 -x c++
+done
+check header_overview_example_runs overview_example
+check_done

@@ -1,0 +1,50 @@
+/* What a user's translation unit may look like: valid as C11, C17 and C++17 (tests/header.sh compiles it as each).
+ * The header comes first and twice: it must need nothing before it and bear being included again. */
+#include <taskscope.h>
+
+#include <stdio.h>
+
+#include <taskscope.h>
+
+struct sum {
+    const long *from;
+    long n;
+    long result;
+};
+
+static int sum_task(struct scope *s, void *arg)
+{
+    struct sum *sum = (struct sum *)arg;
+    (void)s;
+    for (long i = 0; i < sum->n && !scope_cancelled(s); i++)
+        sum->result += sum->from[i];
+    return 0;
+}
+
+static int sum_halves(struct scope *s, void *arg)
+{
+    struct sum *halves = (struct sum *)arg;
+    for (int i = 0; i < 2; i++) {
+        int status = scope_spawn(s, sum_task, &halves[i]);
+        if (status != SCOPE_OK)
+            return scope_fail(s, status, "half %d was refused", i);
+    }
+    return scope_reason(s) == SCOPE_REASON_NONE ? 0 : SCOPE_ECANCELED;
+}
+
+int main(void)
+{
+    long numbers[100];
+    for (int i = 0; i < 100; i++)
+        numbers[i] = i + 1;
+    struct sum halves[2] = {{numbers, 50, 0}, {numbers + 50, 50, 0}};
+    struct scope_options options = scope_options_init();
+    struct scope_report report = scope_report_init();
+    options.name = "sum";
+    options.policy = SCOPE_COLLECT;
+    if (scope_run_with(&options, &report, sum_halves, halves) != SCOPE_OK || report.ok != 2)
+        return 1;
+    scope_report_fini(&report);
+    printf("%ld\n", halves[0].result + halves[1].result);
+    return halves[0].result + halves[1].result == 5050 ? 0 : 1;
+}

@@ -1,0 +1,179 @@
+/* Many spawns into one scope: more than a deque holds, a million, 10^8 in constant memory. */
+#include "tests/scope_check.h"
+
+#include <sys/resource.h>
+
+#define DEQUE 4096
+#define HUGE_COUNT 100000000
+#define ADDRESS_SPACE (1UL << 30)
+#define GROWTH_MAX (8L << 20)
+
+static long values[2 * DEQUE + 1000];
+
+/* A thread's own share of a sum, so that 10^8 tasks do not fight for one word. */
+struct share {
+    _Alignas(64) atomic_ulong sum;
+};
+static struct share shares[2 * SCOPE_WORKERS_MAX];
+static atomic_uint shares_given;
+static _Thread_local struct share *own;
+
+/* ------------------------------------------------------------------------------------------------------- Results */
+
+static int value_task(struct scope *s, void *arg)
+{
+    (void)s;
+    long *value = arg;
+    *value += 2 * (value - values) + 1;
+    return 0;
+}
+
+static int values_body(struct scope *s, void *arg)
+{
+    long count = *(long *)arg;
+    for (long i = 0; i < count; i++)
+        CHECK_EQ_INT(scope_spawn(s, value_task, &values[i]), SCOPE_OK);
+    return 0;
+}
+
+static void around_full_deque_every_result_right(void)
+{
+    static const long counts[] = {1, 2, DEQUE - 1, DEQUE, DEQUE + 1, 2 * DEQUE, 2 * DEQUE + 1000};
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+        for (int round = 0; round < 5; round++) {
+            long count = counts[i];
+            struct scope_report report;
+            memset(values, 0, sizeof(values));
+            CHECK_EQ_INT(run_checked(NULL, &report, values_body, &count), SCOPE_OK);
+            CHECK_EQ_INT(report.ok, count);
+            for (long j = 0; j < (long)(sizeof(values) / sizeof(values[0])); j++)
+                CHECK_EQ_INT(values[j], j < count ? 2 * j + 1 : 0);
+        }
+}
+
+/* Inner scopes of a worker whose deque is full of outer tasks. */
+static atomic_long inner_sum;
+
+static int add_task(struct scope *s, void *arg)
+{
+    (void)s;
+    atomic_fetch_add(&inner_sum, (long)sizeof(*(char *)arg));
+    return 0;
+}
+
+static int add_body(struct scope *s, void *arg)
+{
+    for (int i = 0; i < 10; i++)
+        CHECK_EQ_INT(scope_spawn(s, add_task, arg), SCOPE_OK);
+    return 0;
+}
+
+static int add_nested_task(struct scope *s, void *arg)
+{
+    (void)s;
+    struct scope_report report;
+    int status = run_checked(NULL, &report, add_body, arg);
+    CHECK_EQ_INT(report.ok, 10);
+    return status;
+}
+
+static int add_many_body(struct scope *s, void *arg)
+{
+    for (int i = 0; i < 2 * DEQUE; i++)
+        CHECK_EQ_INT(scope_spawn(s, add_nested_task, arg), SCOPE_OK);
+    return 0;
+}
+
+static void full_deque_nested_scopes_join(void)
+{
+    char byte = 0;
+    struct scope_report report;
+    atomic_store(&inner_sum, 0);
+    CHECK_EQ_INT(run_checked(NULL, &report, add_many_body, &byte), SCOPE_OK);
+    CHECK_EQ_INT(report.ok, 2 * DEQUE);
+    CHECK_EQ_INT(inner_sum, 20 * DEQUE);
+}
+
+/* ------------------------------------------------------------------------------------------------------ Very many */
+
+static long peak_rss(void)
+{
+    char line[200];
+    long kib = 0;
+    FILE *status = fopen("/proc/self/status", "re");
+    while (status && fgets(line, sizeof(line), status))
+        if (sscanf(line, "VmHWM: %ld kB", &kib) == 1)
+            break;
+    if (status)
+        (void)fclose(status);
+    CHECK(kib > 0);
+    return kib << 10;
+}
+
+/* Every argument is added once. */
+static int sum_task(struct scope *s, void *arg)
+{
+    (void)s;
+    if (!own)
+        own = &shares[atomic_fetch_add(&shares_given, 1)];
+    unsigned long sum = atomic_load_explicit(&own->sum, memory_order_relaxed); /* nobody else writes it */
+    atomic_store_explicit(&own->sum, sum + (uintptr_t)arg, memory_order_relaxed);
+    return 0;
+}
+
+static int sum_body(struct scope *s, void *arg)
+{
+    uintptr_t count = *(uintptr_t *)arg;
+    unsigned long refused = 0;
+    for (uintptr_t i = 0; i < count; i++)
+        refused += scope_spawn(s, sum_task, (void *)i) != SCOPE_OK; // NOLINT: an integer as argument
+    CHECK_EQ_INT(refused, 0);
+    return 0;
+}
+
+static void spawn_many(uintptr_t count)
+{
+    struct scope_report report;
+    unsigned long sum = 0;
+    for (unsigned i = 0; i < shares_given; i++)
+        atomic_store(&shares[i].sum, 0);
+    CHECK_EQ_INT(run_checked(NULL, &report, sum_body, &count), SCOPE_OK);
+    CHECK_EQ_INT(report.ok, count);
+    for (unsigned i = 0; i < shares_given; i++)
+        sum += shares[i].sum;
+    CHECK_EQ_INT(sum, count * (count - 1) / 2);
+}
+
+static void million_each_once_memory_constant(void)
+{
+    spawn_many(10000);
+    long before = peak_rss();
+    spawn_many(TIMES(1000000, 100000));
+    CHECK(TSAN || ASAN || peak_rss() - before < GROWTH_MAX);
+}
+
+static void hundred_million_memory_constant(void)
+{
+    struct rlimit old;
+    CHECK_EQ_INT(getrlimit(RLIMIT_AS, &old), 0);
+    struct rlimit limit = {.rlim_cur = ADDRESS_SPACE, .rlim_max = old.rlim_max};
+    CHECK_EQ_INT(setrlimit(RLIMIT_AS, &limit), 0);
+    long before = peak_rss();
+    spawn_many(HUGE_COUNT);
+    long growth = peak_rss() - before;
+    printf("# grew by %ld KiB\n", growth >> 10);
+    CHECK(growth < GROWTH_MAX);
+    CHECK_EQ_INT(setrlimit(RLIMIT_AS, &old), 0);
+}
+
+int main(void)
+{
+    check_run("many_around_full_deque_every_result_right", around_full_deque_every_result_right);
+    check_run("many_full_deque_nested_scopes_join", full_deque_nested_scopes_join);
+    check_run("many_million_each_once_memory_constant", million_each_once_memory_constant);
+    if (TSAN || ASAN)
+        check_skip("many_hundred_million_memory_constant", "too slow under a sanitizer, whose memory grows anyway");
+    else
+        check_run("many_hundred_million_memory_constant", hundred_million_memory_constant);
+    return check_done();
+}
