@@ -445,7 +445,7 @@ static int open_outputs(struct command *command)
 
 int main(int argc, char **argv)
 {
-    static struct command command = {.pack = {.level = 6, .memory = (size_t)64 << 20}};
+    static struct command command = {.directory = ".", .pack = {.level = 6, .memory = (size_t)64 << 20}};
     int status = parse(&command, argc, argv);
     if (status >= 0)
         return status;

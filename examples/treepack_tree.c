@@ -16,10 +16,10 @@
  * ones are read by the tasks. */
 #define SMALL_BYTES (64u << 10)
 /* What malloc adds to a block of memory, at most. */
-#define MALLOC_BYTES 32
+#define MALLOC_BYTES ((size_t)32)
 /* Two names of PATH_MAX with their own headers, and the member's. */
 #define HEADER_BYTES (2 * (PATH_MAX + 2 * TAR_RECORD) + TAR_RECORD)
-#define TRAILER_BYTES (2 * TAR_RECORD)
+#define TRAILER_BYTES ((size_t)2 * TAR_RECORD)
 
 /* ------------------------------------------------------------------------------------------------------------ Files */
 

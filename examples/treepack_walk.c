@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* What malloc adds to a name, at most. */
-#define MALLOC_BYTES 32
+#define MALLOC_BYTES ((size_t)32)
 
 /* A directory that is being walked. */
 struct level {

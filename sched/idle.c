@@ -200,7 +200,7 @@ static bool search_spin(struct worker *w, struct task *task)
 }
 
 /* A worker stops searching or helping, since it has found a task. */
-static void won(struct worker *w, struct atomic_u64 *counter, const struct task *task)
+static void won(struct worker *w, struct atomic_u64 *counter)
 {
     struct idle *idle = &w->pool->idle;
     (void)sub_acq_rel(counter, 1); /* pairs with: scopei_deque_clear, by way of the requests below */
@@ -208,8 +208,7 @@ static void won(struct worker *w, struct atomic_u64 *counter, const struct task 
     if (load_relaxed(&idle->searching) || !(load_relaxed(&idle->sleeping) + load_relaxed(&idle->waiting)))
         return;
     scopei_request_all(w);
-    if (w->victim && scopei_deque_stealable(&w->victim->deque))
-        scopei_idle_notify(w->pool, task_lineage(task->word));
+    scopei_pass_on(w);
 }
 
 /* Parks a worker that counts as searching if counted says so; returns whether it does so afterwards. */
@@ -225,7 +224,7 @@ static bool idle_sleep(struct worker *w, bool counted)
         scopei_request_all(w);
     bool work = scopei_findable(w, NULL);
     if (work && down)
-        scopei_idle_notify(pool, NULL); /* a wake-up may have been meant for us: pass it on */
+        scopei_pass_on(w); /* a wake-up may have been meant for us */
     /* Acquire pairs with: threads_stop, which sets it before it wakes everybody. */
     if (!(work && !down && pool->hooks->ready(w)) && !load_acquire(&pool->stopping))
         scopei_park(&w->parker);
@@ -242,7 +241,7 @@ bool scopei_idle_search(struct worker *w, struct task *task)
             counted = true;
         }
         if (counted && search_spin(w, task)) {
-            won(w, &idle->searching, task);
+            won(w, &idle->searching);
             return true;
         }
         counted = idle_sleep(w, counted);
@@ -299,7 +298,7 @@ bool scopei_idle_help(struct worker *w, const struct atomic_u64 *pending, const 
     (void)add_acq_rel(&idle->helping, 1); /* pairs with: scopei_deque_clear, by way of our requests */
     while (load_acquire(pending)) {       /* pairs with: node_done */
         if (help_spin(w, pending, goal, task)) {
-            won(w, &idle->helping, task);
+            won(w, &idle->helping);
             return true;
         }
         if (load_acquire(pending)) /* pairs with: node_done */
@@ -355,7 +354,10 @@ void scopei_idle_stand_out(struct worker *guest)
     if (w->parked)
         count(parked_counter(&pool->idle, w));
     pthread_mutex_unlock(&pool->idle.lock);
-    /* It parked without asking anybody; other guests may have work for it.  Relaxed: those that come later ask for us. */
-    if (load_relaxed(&pool->guests) > 1)
+    /* It parked without asking anybody or looking; other guests may have work for it.  Relaxed: later ones see that it
+     * sleeps. */
+    if (load_relaxed(&pool->guests) > 1) {
         scopei_request_all(guest);
+        scopei_pass_on(guest);
+    }
 }

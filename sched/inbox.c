@@ -57,12 +57,13 @@ bool scopei_inbox_take(struct worker *w, const struct goal *goal, struct task *t
     return true;
 }
 
-bool scopei_inbox_has(struct worker *w, const struct goal *goal)
+const struct lineage *scopei_inbox_glance(struct worker *w, const struct goal *goal)
 {
     if (!load_relaxed(&w->inbox_count)) /* Relaxed: as in scopei_inbox_take. */
-        return false;
+        return NULL;
     pthread_mutex_lock(&w->inbox_lock);
-    bool found = inbox_find(w, goal) != NULL;
+    struct parcel **link = inbox_find(w, goal);
+    const struct lineage *node = link ? task_lineage((*link)->task.word) : NULL;
     pthread_mutex_unlock(&w->inbox_lock);
-    return found;
+    return node;
 }

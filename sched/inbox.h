@@ -13,7 +13,7 @@ bool scopei_inbox_put(struct worker *w, const struct task *task);
 /* Takes the oldest task that goal allows. */
 bool scopei_inbox_take(struct worker *w, const struct goal *goal, struct task *task);
 
-/* True if there is one. */
-bool scopei_inbox_has(struct worker *w, const struct goal *goal);
+/* The node of that task; NULL: there is none. */
+const struct lineage *scopei_inbox_glance(struct worker *w, const struct goal *goal);
 
 #endif

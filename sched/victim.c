@@ -1,4 +1,5 @@
 /* Finding work: whom to look at, in which order, and which tasks may be taken. */
+#include "sched/idle.h"
 #include "sched/inbox.h"
 #include "sched/pool.h"
 
@@ -75,21 +76,40 @@ bool scopei_find(struct worker *w, const struct goal *goal, struct task *task)
     return false;
 }
 
+/* The node of a task that goal allows and that w could take from victim; NULL: none is seen. */
+static const struct lineage *glance(const struct worker *w, struct worker *victim, const struct goal *goal)
+{
+    struct theft theft;
+    const struct lineage *node = scopei_inbox_glance(victim, goal);
+    if (node || victim == w)
+        return node;
+    enum theft_result result;
+    do
+        result = scopei_deque_peek(&victim->deque, &theft);
+    while (result == THEFT_LOST);
+    if (result == THEFT_EMPTY || !scopei_task_allowed(task_lineage(theft.word), goal))
+        return NULL;
+    return task_lineage(theft.word);
+}
+
 bool scopei_findable(struct worker *w, const struct goal *goal)
 {
     uint64_t slots = load_acquire(&w->pool->slots); /* pairs with: slot_add */
-    for (uint64_t i = 0; i < slots; i++) {
-        struct worker *victim = w->pool->slot[i];
-        struct theft theft;
-        if (scopei_inbox_has(victim, goal))
+    for (uint64_t i = 0; i < slots; i++)
+        if (glance(w, w->pool->slot[i], goal))
             return true;
-        if (victim == w)
-            continue;
-        enum theft_result result = scopei_deque_peek(&victim->deque, &theft);
-        if (result == THEFT_LOST || (result == THEFT_WON && scopei_task_allowed(task_lineage(theft.word), goal)))
-            return true;
-    }
     return false;
+}
+
+void scopei_pass_on(struct worker *w)
+{
+    fence_seq_cst(); /* pairs with: scopei_idle_notify; what was published before it saw nobody to wake is seen here */
+    uint64_t slots = load_acquire(&w->pool->slots); /* pairs with: slot_add */
+    for (uint64_t i = 0; i < slots; i++) {
+        const struct lineage *node = glance(w, w->pool->slot[i], NULL);
+        if (node)
+            scopei_idle_notify(w->pool, node);
+    }
 }
 
 void scopei_request_all(struct worker *w)

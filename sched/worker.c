@@ -17,14 +17,14 @@ _Thread_local struct worker *scopei_self __attribute__((tls_model("initial-exec"
 
 static bool grant(struct worker *w)
 {
-    if (w->credit == 0) {
-        uint64_t now = scopei_now_ns();
-        uint64_t earned = (now - w->credit_ns) / GRANT_NS;
-        if (earned == 0)
-            return false;
-        w->credit = earned < GRANT_BURST ? earned : GRANT_BURST;
+    uint64_t now = scopei_now_ns();
+    uint64_t earned = (now - w->credit_ns) / GRANT_NS;
+    if (earned > 0) {
+        w->credit = w->credit + earned < GRANT_BURST ? w->credit + earned : GRANT_BURST;
         w->credit_ns = now;
     }
+    if (w->credit == 0)
+        return false;
     w->credit--;
     return true;
 }
@@ -38,7 +38,8 @@ void scopei_attend(struct worker *w)
     uint64_t private = deque_private(d);
     bool wanted = scopei_idle_wants(pool, node);
     bool starved = pool->workers && scopei_deque_starved(d);
-    bool publish = private && (starved || (wanted && grant(w)));
+    bool granted = private && wanted && grant(w);
+    bool publish = private && (starved || granted);
     if (publish)
         scopei_deque_publish(d, wanted ? (private + 1) / 2 : 1);
     if (publish && wanted)

@@ -44,8 +44,8 @@ struct worker {
     struct said said;                        /* scope/error.c: by the task that runs now */
     struct scope *scopes;                    /* I: frames for open scopes, a stack */
     struct proxy *proxies;                   /* scope/join.c: free ones */
-    uint64_t credit;                         /* how many publications are granted before the clock is asked */
-    uint64_t credit_ns;                      /* when credit was granted last */
+    uint64_t credit;                         /* how many publications are granted at once */
+    uint64_t credit_ns;                      /* when credit was earned last */
     struct worker *victim;                   /* whom we stole from last */
 
     /* I, immutable after init */
@@ -102,6 +102,9 @@ bool scopei_find(struct worker *w, const struct goal *goal, struct task *task);
 
 /* True if find might find something. */
 bool scopei_findable(struct worker *w, const struct goal *goal);
+
+/* Calls scopei_idle_notify for what others than w might find now: w was to take it, and does not. */
+void scopei_pass_on(struct worker *w);
 
 /* Asks every other worker to publish. */
 void scopei_request_all(struct worker *w);

@@ -62,7 +62,7 @@ static void meetings(struct scope *outer)
     const struct scope_pool *pool = scopei_self->pool;
     unsigned others = pool->workers - 1; /* one is stood down for us */
     bool met = true;
-    for (unsigned i = 0; met && i < rounds(1000); i++) {
+    for (unsigned i = 0; met && i < 1 + rounds(2000) / others; i++) {
         struct meeting meeting = {.missing = others};
         await_sleepers(pool, others);
         for (unsigned t = 0; t < others; t++)
