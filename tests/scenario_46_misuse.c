@@ -7,7 +7,7 @@ static int never_task(struct scope *s, void *arg)
 {
     (void)s;
     (void)arg;
-    CHECK(!"a refused task ran");
+    CHECK(false); /* a refused task ran */
     return 0;
 }
 
@@ -138,7 +138,7 @@ static int sibling_body(struct scope *s, void *arg)
 
 static void spawn_into_scope_of_another_task_eperm(void)
 {
-    struct shared shared = {0};
+    struct shared shared = {NULL};
     pthread_t thread;
     CHECK_EQ_INT(pthread_create(&thread, NULL, open_inner_thread, &shared), 0);
     CHECK_EQ_INT(scope_run(sibling_body, &shared), SCOPE_OK);

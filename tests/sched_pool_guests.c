@@ -259,7 +259,7 @@ static void wake_up_of_a_stood_down_worker_goes_to_a_waiter(void)
 {
     if (!small_create(3))
         return;
-    for (unsigned i = 0; i < rounds(3000) && !atomic_load(&check_bad); i++) {
+    for (unsigned i = 0; i < rounds(800) && !atomic_load(&check_bad); i++) {
         struct meeting meeting = {.first = 0};
         pthread_t thread;
         if (!CHECK(pthread_create(&thread, NULL, enters, &meeting) == 0))

@@ -17,7 +17,7 @@ static int never_body(struct scope *s, void *arg)
 {
     (void)s;
     (void)arg;
-    CHECK(!"a refused body ran");
+    CHECK(false); /* a refused body ran */
     return 0;
 }
 
