@@ -138,7 +138,7 @@ static int sibling_body(struct scope *s, void *arg)
 
 static void spawn_into_scope_of_another_task_eperm(void)
 {
-    struct shared shared = {NULL};
+    struct shared shared = {.told = 0};
     pthread_t thread;
     CHECK_EQ_INT(pthread_create(&thread, NULL, open_inner_thread, &shared), 0);
     CHECK_EQ_INT(scope_run(sibling_body, &shared), SCOPE_OK);
