@@ -97,7 +97,7 @@ void scopei_cancel_inherit(struct scope *s)
 {
     const struct scope *parent = load_relaxed_ptr(&s->parent); /* Relaxed, here and below: written by ourselves. */
     const struct scope_token *token = load_relaxed_ptr(&s->token);
-    if (token || !s->owner->pool->barrier)
+    if (token || !s->root.owner->pool->barrier)
         fence_seq_cst(); /* pairs with: spread_marks */
     else
         fence_compiler(); /* pairs with: scopei_barrier_all in spread_marks */

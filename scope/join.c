@@ -11,18 +11,37 @@
 /* Proxies are carved from chunks that a worker allocates when it has none left, and that live until the pool ends. */
 #define CHUNK_PROXIES 62
 
-struct proxy {
-    alignas(CACHE_LINE) struct node node; /* first: a proxy is found by its node */
-    struct worker *owner;                 /* I: whose list it returns to */
-    struct proxy *next;                   /* in that list */
-};
-
 struct chunk {
     struct chunk *next;
     struct proxy proxy[CHUNK_PROXIES];
 };
 
+/* Without memory for proxies a worker that waits for a scope must still be able to run its tasks, or nobody might: each
+ * open scope has one proxy in reserve.  A task that uses it is not left before it has completed, so one is enough; while
+ * its worker waits for that, others run what is missing, and none of it can be in an inbox (those tasks count as the root's). */
+
 /* ----------------------------------------------------------------------------------------------------------- Proxies */
+
+/* The innermost scope that w itself has open; NULL: none. */
+static struct scope *own_scope(struct worker *w)
+{
+    uint64_t depth = load_relaxed(&w->depth); /* Relaxed: our own word. */
+    return depth ? &w->scopes[depth - 1] : NULL;
+}
+
+static bool chunk_add(struct worker *w)
+{
+    struct chunk *chunk = scopei_map(sizeof(*chunk));
+    if (!chunk)
+        return false;
+    chunk->next = w->chunks;
+    w->chunks = chunk;
+    for (size_t i = 0; i < CHUNK_PROXIES; i++) {
+        chunk->proxy[i].next = w->proxies;
+        w->proxies = &chunk->proxy[i];
+    }
+    return true;
+}
 
 /* Hooks: a stolen task needs a proxy. */
 static bool proxy_ready(struct worker *w)
@@ -33,23 +52,29 @@ static bool proxy_ready(struct worker *w)
         w->proxies = exchange_acq_rel_ptr(&w->returned, NULL); /* pairs with: proxy_free */
         return true;
     }
-    struct chunk *chunk = scopei_map(sizeof(*chunk));
-    if (!chunk)
-        return false;
-    chunk->next = w->chunks;
-    w->chunks = chunk;
-    for (size_t i = 0; i < CHUNK_PROXIES; i++) {
-        chunk->proxy[i].owner = w;
-        chunk->proxy[i].next = w->proxies;
-        w->proxies = &chunk->proxy[i];
+    if (chunk_add(w))
+        return true;
+    const struct scope *s = own_scope(w);
+    return s && !s->reserve_used;
+}
+
+/* After proxy_ready said yes. */
+static struct proxy *proxy_take(struct worker *w, bool *reserve)
+{
+    struct proxy *proxy = w->proxies;
+    *reserve = proxy == NULL;
+    if (*reserve) {
+        own_scope(w)->reserve_used = true;
+        return &own_scope(w)->reserve;
     }
-    return true;
+    w->proxies = proxy->next;
+    return proxy;
 }
 
 /* Any thread. */
 static void proxy_free(struct proxy *proxy)
 {
-    struct worker *owner = proxy->owner;
+    struct worker *owner = proxy->node.owner;
     if (owner == scopei_self) {
         proxy->next = owner->proxies;
         owner->proxies = proxy;
@@ -72,18 +97,30 @@ static void worker_fini(struct worker *w)
 
 /* ------------------------------------------------------------------------------------------------------------- Nodes */
 
-void scopei_node_init(struct node *node, struct scope *s, struct node *up, struct lineage *base, uint64_t depth)
+static void node_init(struct node *node, struct worker *owner, struct scope *s, struct node *up)
 {
-    /* Relaxed: thieves learn of the node from a published task. */
-    store_relaxed_ptr(&node->line.base, base);
-    store_relaxed_ptr(&node->line.up, up);
-    store_relaxed(&node->line.depth, depth);
     node->scope = s;
     node->up = up;
+    node->owner = owner;
     node->spawned = 0;
     node->taken = 0;
     node->skipped = 0;
-    store_relaxed(&node->pending, BIAS);
+    store_relaxed(&node->pending, BIAS); /* Relaxed: nobody else knows the node yet. */
+}
+
+void scopei_root_init(struct scope *s, struct worker *w)
+{
+    node_init(&s->root, w, s, NULL);
+}
+
+/* A node of its own for a task that was stolen from origin.  told: origin, or NULL if w waits for the node. */
+static void proxy_init(struct node *node, struct worker *w, struct node *origin, struct node *told)
+{
+    /* Relaxed, all four: the task is ours; thieves learn of the node from a published task. */
+    store_relaxed_ptr(&node->line.base, &node->line);
+    store_relaxed_ptr(&node->line.up, &origin->line);
+    store_relaxed(&node->line.depth, load_relaxed(&origin->line.depth));
+    node_init(node, w, origin->scope, told);
 }
 
 /* One stolen task of the node has ended. */
@@ -91,7 +128,7 @@ static void node_done(struct node *node)
 {
     for (;;) {
         struct node *up = node->up;
-        struct worker *owner = node->scope->owner;
+        struct worker *owner = node->owner;
         /* pairs with: node_done, node_settle, help_spin and scopei_wait.  What the tasks wrote is
          * visible to the owner, and nobody touches the node after the last one. */
         if (sub_acq_rel(&node->pending, 1) != 1)
@@ -197,43 +234,52 @@ void scopei_node_drain(struct worker *w, struct node *node)
     }
 }
 
-/* Hooks: runs a task that was stolen, from a deque or an inbox, as a run of its own. */
-static void run_stolen(struct worker *w, const struct task *task)
+/* Runs a stolen task as a run of its own, and drains its node. */
+static void run_in(struct worker *w, struct node *node, const struct task *task)
 {
     struct scope *outer_scope = w->scope;
     struct node *outer_node = w->node;
     struct lineage *outer_base = w->base;
     uint64_t outer_mark = w->mark;
-    struct node *up = (struct node *)(uintptr_t)task->word[TASK_LINEAGE];
-    struct scope *s = up->scope;
 
-    struct proxy *proxy = w->proxies;
-    w->proxies = proxy->next;
-    struct node *node = &proxy->node;
-    scopei_node_init(node, s, up, &node->line, load_relaxed(&up->line.depth)); /* Relaxed: the task is ours. */
-
-    w->scope = s;
+    w->scope = node->scope;
     w->node = node;
     w->base = &node->line;
     w->mark = w->deque.bottom;
     scopei_attend_next(w);
     task_run_alone(w, node, task);
     scopei_node_drain(w, node);
+    if (!node->up) /* the reserve: not left before it has completed */
+        (void)scopei_node_wait(w, node);
 
     w->scope = outer_scope;
     w->node = outer_node;
     w->base = outer_base;
     w->mark = outer_mark;
-    if (outer_scope)
-        scopei_attend_next(w);
+    scopei_attend_next(w);
+}
+
+/* Hooks: runs a task that was stolen, from a deque or an inbox. */
+static void run_stolen(struct worker *w, const struct task *task)
+{
+    bool reserve;
+    struct proxy *proxy = proxy_take(w, &reserve);
+    struct node *node = &proxy->node;
+    struct node *origin = (struct node *)(uintptr_t)task->word[TASK_LINEAGE];
+    struct scope *s = origin->scope;
+    proxy_init(node, w, origin, reserve ? NULL : origin);
+    run_in(w, node, task);
 
     /* Relaxed: node_done below releases them to the owner. */
     (void)add_relaxed(&s->spawned, node->spawned);
     (void)add_relaxed(&s->skipped, node->skipped);
-    if (!node_quiet(node) && !node_settle(node))
+    if (reserve)
+        own_scope(w)->reserve_used = false;
+    else if (node_quiet(node) || node_settle(node))
+        proxy_free(proxy);
+    else
         return;
-    proxy_free(proxy);
-    node_done(up);
+    node_done(origin);
 }
 
 const struct pool_hooks scopei_hooks = {

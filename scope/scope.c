@@ -27,13 +27,6 @@ static void report_clear(struct scope_report *report)
     report->size = sizeof(*report);
 }
 
-/* What stays the same in a frame, whichever scope is in it. */
-static void frame_init(struct scope *s, struct worker *w)
-{
-    scopei_node_init(&s->root, s, NULL, NULL, 0);
-    s->owner = w;
-}
-
 /* Opens a scope on w inside parent.  NULL: too many are open. */
 static struct scope *scope_open(struct worker *w, struct scope *parent, const struct scope_options *options,
                                 struct scope_report *report)
@@ -42,8 +35,8 @@ static struct scope *scope_open(struct worker *w, struct scope *parent, const st
     if (depth == SCOPES_MAX)
         return NULL;
     struct scope *s = &w->scopes[depth];
-    if (__builtin_expect(!s->owner, 0))
-        frame_init(s, w);
+    if (__builtin_expect(!s->root.owner, 0))
+        scopei_root_init(s, w);
     store_relaxed_ptr(&s->parent, parent);
     store_relaxed_ptr(&s->token, options ? scope_token_retain(options->token) : NULL);
     s->name = options ? options->name : NULL;
@@ -173,7 +166,7 @@ static bool encloses(const struct scope *s, const struct worker *w)
  * one's in the deque. */
 static int spawn_inbox(struct worker *w, struct scope *s, struct task *task)
 {
-    struct worker *at = w->pool == s->owner->pool ? w : s->owner;
+    struct worker *at = w->pool == s->root.owner->pool ? w : s->root.owner;
     task->word[TASK_LINEAGE] = word_of(&s->root.line);
     task->word[TASK_META] |= add_relaxed(&s->spawned, 1) << TASK_INDEX_SHIFT; /* Relaxed: the join orders it. */
     (void)add_acq_rel(&s->root.pending, 1); /* pairs with: node_done; before the task can run */

@@ -27,13 +27,20 @@ struct node {
     struct lineage line; /* first: a node is found by its lineage.  O writes, anybody reads */
     /* I, while open */
     struct scope *scope;
-    struct node *up; /* a proxy's: the node of the stolen task; NULL for a root */
+    struct node *up;      /* told when the node completes: that of the stolen task; NULL: the owner waits and is unparked */
+    struct worker *owner;
     /* O, owner only */
     uint64_t spawned;
     uint64_t taken;   /* of them, popped again by the owner */
     uint64_t skipped; /* of those, not run since the scope was cancelled */
     /* Anybody */
     struct atomic_u64 pending;
+};
+
+/* The node of a stolen task. */
+struct proxy {
+    struct node node;   /* first: a proxy is found by its node */
+    struct proxy *next; /* in a list of free ones */
 };
 
 /* Scopes live in the worker's stack of frames, so their memory is only ever reused for scopes: a canceller may look at one
@@ -47,9 +54,11 @@ struct scope {
     /* I, while open */
     const char *name;
     enum scope_policy policy;
-    /* I, once the frame has been used */
-    struct worker *owner;
+    /* O, owner only */
+    bool reserve_used;
+    /* Nodes */
     struct node root;
+    struct proxy reserve;      /* for one stolen task at a time, when there is no memory for proxies: join.c */
     /* Anybody, relaxed adds: summed up when the scope has completed, and all zero when one opens */
     struct atomic_u64 spawned; /* by others than the root node's plain counter */
     struct atomic_u64 skipped; /* likewise */
@@ -61,8 +70,8 @@ struct scope {
 
 /* ------------------------------------------------------------------------------------------------------------ join.c */
 
-/* Makes a node for spawns into s, at depth, in the run base.  up: NULL for a root. */
-void scopei_node_init(struct node *node, struct scope *s, struct node *up, struct lineage *base, uint64_t depth);
+/* Makes the root node of s, a frame of w that has not been used yet. */
+void scopei_root_init(struct scope *s, struct worker *w);
 
 /* Runs or skips the node's tasks that are still in w's deque; the node is w's innermost. */
 void scopei_node_drain(struct worker *w, struct node *node);

@@ -53,7 +53,7 @@ static int opening_body(struct scope *s, void *arg)
 
 static void while_scopes_open_none_missed(void)
 {
-    for (int round = 0; round < TIMES(500, 100); round++) {
+    for (int round = 0; round < TIMES(200, 50); round++) {
         struct test test = {0};
         struct scope_options options = options_of(pool);
         struct scope_report report;

@@ -27,7 +27,7 @@ static int body(struct scope *s, void *arg)
 /* run_checked compares. */
 static void cancel_while_scope_ends_status_and_reason_agree(void)
 {
-    for (int round = 0; round < TIMES(3000, 500); round++) {
+    for (int round = 0; round < TIMES(1000, 200); round++) {
         struct race race = {.token = scope_token_create()};
         struct scope_options options = scope_options_init();
         pthread_t thread;
