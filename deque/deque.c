@@ -61,7 +61,7 @@ void scopei_deque_publish(struct deque *d, uint64_t count)
 {
     d->shared += count;
     d->index += count;
-    floor_follow(d); /* before anybody can steal: a plain pop must stop above what is published */
+    floor_follow(d);                  /* before anybody can steal: a plain pop must stop above what is published */
     store_release(&d->pub, d->index); /* pairs with: scopei_deque_peek, which reads the slots and what they point to */
 }
 
@@ -131,7 +131,8 @@ void scopei_deque_clear(struct deque *d, uint64_t window)
 
 void scopei_deque_request(struct deque *d)
 {
-    if (load_relaxed(&d->limit) != DEQUE_LIMIT_POISON) /* Relaxed: spares the owner's cache line when it stands already. */
+    if (load_relaxed(&d->limit) !=
+        DEQUE_LIMIT_POISON) /* Relaxed: spares the owner's cache line when it stands already. */
         store_release(&d->limit, DEQUE_LIMIT_POISON);  /* pairs with: scopei_deque_clear */
     if (load_relaxed(&d->floor) != DEQUE_FLOOR_POISON) /* Relaxed: likewise. */
         store_release(&d->floor, DEQUE_FLOOR_POISON);  /* pairs with: scopei_deque_clear */
@@ -139,8 +140,8 @@ void scopei_deque_request(struct deque *d)
 
 bool scopei_deque_stealable(const struct deque *d)
 {
-    uint64_t top = load_acquire(&d->top);                  /* pairs with: scopei_deque_commit */
-    return distance(load_acquire(&d->pub), top) > 0;       /* pairs with: scopei_deque_publish */
+    uint64_t top = load_acquire(&d->top);            /* pairs with: scopei_deque_commit */
+    return distance(load_acquire(&d->pub), top) > 0; /* pairs with: scopei_deque_publish */
 }
 
 enum theft_result scopei_deque_peek(const struct deque *d, struct theft *theft)

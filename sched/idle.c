@@ -235,9 +235,9 @@ bool scopei_idle_search(struct worker *w, struct task *task)
 {
     struct idle *idle = &w->pool->idle;
     bool counted = false;
-    while (!load_acquire(&w->pool->stopping)) { /* pairs with: threads_stop */
+    while (!load_acquire(&w->pool->stopping)) {          /* pairs with: threads_stop */
         if (!counted && !load_relaxed(&w->stood_down)) { /* Relaxed: a stale value costs one search. */
-            (void)add_acq_rel(&idle->searching, 1);     /* pairs with: scopei_idle_notify, by its fence */
+            (void)add_acq_rel(&idle->searching, 1);      /* pairs with: scopei_idle_notify, by its fence */
             counted = true;
         }
         if (counted && search_spin(w, task)) {
@@ -288,7 +288,7 @@ static void help_sleep(struct worker *w, const struct atomic_u64 *pending, const
     /* Acquire pairs with: node_done; who takes pending to 0 unparks us afterwards, so this is only to save a sleep. */
     if (load_acquire(pending) != 0 && !(pool->hooks->ready(w) && scopei_findable(w, goal)))
         scopei_park(&w->parker);
-    (void)add_acq_rel(&pool->idle.helping, 1); /* pairs with: scopei_idle_wants; before it no longer counts as waiting */
+    (void)add_acq_rel(&pool->idle.helping, 1); /* pairs with: scopei_idle_wants; while it still counts as waiting */
     (void)park_withdraw(&pool->idle, w);
 }
 

@@ -14,11 +14,11 @@
 
 static struct {
     pthread_mutex_t lock;
-    pthread_mutex_t making;       /* held while a pool is made: hwloc keeps locks of its own meanwhile */
-    struct atomic_ptr pools;      /* struct scope_pool *: a list; L writes, anybody reads while visitors is above 0 */
-    struct atomic_u64 visitors;   /* who walks the list now */
-    struct atomic_ptr main_pool;  /* struct scope_pool *: the default one */
-    struct atomic_u64 process;    /* how many forks lie between this process and the first */
+    pthread_mutex_t making;      /* held while a pool is made: hwloc keeps locks of its own meanwhile */
+    struct atomic_ptr pools;     /* struct scope_pool *: a list; L writes, anybody reads while visitors is above 0 */
+    struct atomic_u64 visitors;  /* who walks the list now */
+    struct atomic_ptr main_pool; /* struct scope_pool *: the default one */
+    struct atomic_u64 process;   /* how many forks lie between this process and the first */
 } registry = {.lock = PTHREAD_MUTEX_INITIALIZER, .making = PTHREAD_MUTEX_INITIALIZER};
 
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
@@ -63,7 +63,7 @@ static void registry_add(struct scope_pool *pool)
 {
     pthread_mutex_lock(&registry.lock);
     store_relaxed_ptr(&pool->next, load_relaxed_ptr(&registry.pools)); /* Relaxed: under the lock. */
-    store_release_ptr(&registry.pools, pool);       /* pairs with: scopei_workers_visit */
+    store_release_ptr(&registry.pools, pool);                          /* pairs with: scopei_workers_visit */
     pthread_mutex_unlock(&registry.lock);
 }
 

@@ -9,35 +9,35 @@
 
 /* What the scheduler asks of the layer above it. */
 struct pool_hooks {
-    size_t scopes_size;                                       /* bytes of one worker's stack of scopes */
-    bool (*ready)(struct worker *w);                          /* has what it takes to run one more stolen task */
+    size_t scopes_size;                                         /* bytes of one worker's stack of scopes */
+    bool (*ready)(struct worker *w);                            /* has what it takes to run one more stolen task */
     void (*execute)(struct worker *w, const struct task *task); /* runs a stolen task and counts it */
-    void (*fini)(struct worker *w);                           /* frees what the above allocated */
+    void (*fini)(struct worker *w);                             /* frees what the above allocated */
 };
 
 /* Who is idle.  The protocol and its proof are at the top of idle.c. */
 struct idle {
     pthread_mutex_t lock;
-    struct worker *parked;        /* L: newest first */
-    struct atomic_u64 sleeping;   /* L writes: parked workers that would run any task */
-    struct atomic_u64 waiting;    /* L writes: parked workers that wait for a scope */
-    struct atomic_u64 searching;  /* awake workers that look for any task, or have been woken to */
-    struct atomic_u64 helping;    /* awake workers that wait for a scope and look for its tasks */
+    struct worker *parked;       /* L: newest first */
+    struct atomic_u64 sleeping;  /* L writes: parked workers that would run any task */
+    struct atomic_u64 waiting;   /* L writes: parked workers that wait for a scope */
+    struct atomic_u64 searching; /* awake workers that look for any task, or have been woken to */
+    struct atomic_u64 helping;   /* awake workers that wait for a scope and look for its tasks */
 };
 
 struct scope_pool {
     /* I, immutable after creation */
     const struct pool_hooks *hooks;
     struct topology *topology;
-    unsigned workers;             /* how many threads run tasks at once */
-    unsigned spinners;            /* how many workers may search at once before sleeping */
-    uint64_t spin_ns;             /* how long a worker searches before it sleeps */
-    uint64_t process;             /* which process of a line of forks made it */
-    bool barrier;                 /* scopei_barrier_all works */
+    unsigned workers;  /* how many threads run tasks at once */
+    unsigned spinners; /* how many workers may search at once before sleeping */
+    uint64_t spin_ns;  /* how long a worker searches before it sleeps */
+    uint64_t process;  /* which process of a line of forks made it */
+    bool barrier;      /* scopei_barrier_all works */
 
     struct atomic_u64 stopping;
-    struct atomic_u64 started;    /* threads that have pinned themselves */
-    struct atomic_u64 guests;     /* inside now */
+    struct atomic_u64 started; /* threads that have pinned themselves */
+    struct atomic_u64 guests;  /* inside now */
     struct idle idle;
 
     /* L, under lock; slots only grows and may be read by anybody */

@@ -30,8 +30,8 @@ struct task {
  * follow them before it has won the task.  It may then read garbage; if it wins the task afterwards it did not, for the
  * task was alive all the while, and with it all its ancestors. */
 struct lineage {
-    struct atomic_ptr base;  /* struct lineage *: the node of the run that this node is in; itself, for a run's node */
-    struct atomic_ptr up;    /* struct lineage *: for a run's node: where its task was spawned; NULL for a guest's stay */
+    struct atomic_ptr base; /* struct lineage *: the node of the run that this node is in; itself, for a run's node */
+    struct atomic_ptr up; /* struct lineage *: for a run's node: where its task was spawned; NULL for a guest's stay */
     struct atomic_u64 depth; /* how many scopes are open around what this node counts */
 };
 

@@ -40,41 +40,41 @@ struct worker {
     struct node *node;                       /* what counts those spawns */
     struct lineage *base;                    /* the node of the current run */
     uint64_t mark;                           /* deque position of the first task that node counts */
-    unsigned inlined;                        /* scope/scope.c: tasks that run inside each other, as the deque was full */
-    struct said said;                        /* scope/error.c: by the task that runs now */
-    struct scope *scopes;                    /* I: frames for open scopes, a stack */
-    struct proxy *proxies;                   /* scope/join.c: free ones */
-    uint64_t credit;                         /* how many publications are granted at once */
-    uint64_t credit_ns;                      /* when credit was earned last */
-    struct worker *victim;                   /* whom we stole from last */
+    unsigned inlined;      /* scope/scope.c: tasks that run inside each other, as the deque was full */
+    struct said said;      /* scope/error.c: by the task that runs now */
+    struct scope *scopes;  /* I: frames for open scopes, a stack */
+    struct proxy *proxies; /* scope/join.c: free ones */
+    uint64_t credit;       /* how many publications are granted at once */
+    uint64_t credit_ns;    /* when credit was earned last */
+    struct worker *victim; /* whom we stole from last */
 
     /* I, immutable after init */
     struct scope_pool *pool;
-    unsigned id;                   /* slot in the pool */
+    unsigned id;                      /* slot in the pool */
     uint16_t order[POOL_WORKERS_MAX]; /* the pool's workers by distance; not for guests */
-    pthread_t thread;              /* of a worker of the pool's own */
-    struct lineage stay;           /* a guest's outermost run */
-    struct chunk *chunks;          /* O: scope/join.c: memory of proxies, to be freed with the pool */
+    pthread_t thread;                 /* of a worker of the pool's own */
+    struct lineage stay;              /* a guest's outermost run */
+    struct chunk *chunks;             /* O: scope/join.c: memory of proxies, to be freed with the pool */
 
     /* P, owner writes, anybody reads */
     alignas(CACHE_LINE) struct atomic_u64 depth; /* how many of scopes are open */
 
     /* Anybody */
     alignas(CACHE_LINE) struct parker parker;
-    struct atomic_ptr returned;  /* scope/join.c: proxies that others have finished with */
-    struct atomic_u64 guest;     /* 0: free for a guest; 1: taken (always, for the pool's own) */
+    struct atomic_ptr returned; /* scope/join.c: proxies that others have finished with */
+    struct atomic_u64 guest;    /* 0: free for a guest; 1: taken (always, for the pool's own) */
 
     /* L, under the pool's idle lock */
-    struct worker *park_next;    /* list of parked workers */
+    struct worker *park_next; /* list of parked workers */
     struct worker *park_prev;
-    const struct goal *goal;     /* what it waits for; NULL: any task */
-    bool parked;                 /* on the list */
+    const struct goal *goal;      /* what it waits for; NULL: any task */
+    bool parked;                  /* on the list */
     struct atomic_u64 stood_down; /* how many guests have taken its place; anybody reads */
     unsigned replaced;            /* O, a guest: the worker that it stands in for; POOL_SLOTS_MAX: none */
 
     /* L, under inbox_lock */
     alignas(CACHE_LINE) pthread_mutex_t inbox_lock;
-    struct parcel *inbox;       /* oldest first */
+    struct parcel *inbox; /* oldest first */
     struct parcel **inbox_end;
     struct atomic_u64 inbox_count; /* anybody reads */
 

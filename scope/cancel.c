@@ -139,7 +139,8 @@ struct scope_token *scope_token_retain(struct scope_token *token)
 
 void scope_token_release(struct scope_token *token)
 {
-    if (token && sub_acq_rel(&token->references, 1) == 1) /* pairs with: scope_token_release; all use comes before the free */
+    if (token &&
+        sub_acq_rel(&token->references, 1) == 1) /* pairs with: scope_token_release; all use comes before the free */
         free(token);
 }
 

@@ -256,18 +256,30 @@ int scopei_error_outcome(struct scope *s, int body_code, struct scope_report *re
 const char *scope_strerror(int code)
 {
     switch (code) {
-    case SCOPE_OK: return "success";
-    case SCOPE_ERROR: return "a task failed";
-    case SCOPE_TIMEOUT: return "the deadline has passed";
-    case SCOPE_ECANCELED: return "cancelled";
-    case SCOPE_EINVAL: return "invalid argument";
-    case SCOPE_ENOMEM: return "out of memory";
-    case SCOPE_EDEPTH: return "too many scopes open inside each other";
-    case SCOPE_EPERM: return "the calling thread is not inside the scope";
-    case SCOPE_EBUSY: return "the pool has open scopes, or the caller is one of its workers";
-    case SCOPE_EAGAIN: return "the system refused a thread";
-    case SCOPE_EFORK: return "the pool belongs to the parent process";
-    default: return "task error";
+    case SCOPE_OK:
+        return "success";
+    case SCOPE_ERROR:
+        return "a task failed";
+    case SCOPE_TIMEOUT:
+        return "the deadline has passed";
+    case SCOPE_ECANCELED:
+        return "cancelled";
+    case SCOPE_EINVAL:
+        return "invalid argument";
+    case SCOPE_ENOMEM:
+        return "out of memory";
+    case SCOPE_EDEPTH:
+        return "too many scopes open inside each other";
+    case SCOPE_EPERM:
+        return "the calling thread is not inside the scope";
+    case SCOPE_EBUSY:
+        return "the pool has open scopes, or the caller is one of its workers";
+    case SCOPE_EAGAIN:
+        return "the system refused a thread";
+    case SCOPE_EFORK:
+        return "the pool belongs to the parent process";
+    default:
+        return "task error";
     }
 }
 
@@ -347,12 +359,18 @@ static void group_print(struct text *text, const struct scope_errors *errors)
 static const char *reason_text(enum scope_reason reason)
 {
     switch (reason) {
-    case SCOPE_REASON_NONE: return "not cancelled";
-    case SCOPE_REASON_EXPLICIT: return "cancelled by scope_cancel";
-    case SCOPE_REASON_SIBLING: return "cancelled since a task failed";
-    case SCOPE_REASON_BODY: return "cancelled since the body failed";
-    case SCOPE_REASON_PARENT: return "cancelled with the enclosing scope";
-    case SCOPE_REASON_TOKEN: return "cancelled by its token";
+    case SCOPE_REASON_NONE:
+        return "not cancelled";
+    case SCOPE_REASON_EXPLICIT:
+        return "cancelled by scope_cancel";
+    case SCOPE_REASON_SIBLING:
+        return "cancelled since a task failed";
+    case SCOPE_REASON_BODY:
+        return "cancelled since the body failed";
+    case SCOPE_REASON_PARENT:
+        return "cancelled with the enclosing scope";
+    case SCOPE_REASON_TOKEN:
+        return "cancelled by its token";
     }
     return "cancelled";
 }

@@ -2,8 +2,8 @@
  *
  * Last touch of a scope: whoever completes a node reads whom to tell before it subtracts; after its subtraction has reached 0
  * the owner may return from scope_run, so it touches only the owner's parker, which lives as long as the pool. */
-#include "scope/scope.h"
 #include "sched/idle.h"
+#include "scope/scope.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +48,7 @@ static bool proxy_ready(struct worker *w)
 {
     if (w->proxies)
         return true;
-    if (load_relaxed_ptr(&w->returned)) { /* Relaxed: the exchange acquires. */
+    if (load_relaxed_ptr(&w->returned)) {                      /* Relaxed: the exchange acquires. */
         w->proxies = exchange_acq_rel_ptr(&w->returned, NULL); /* pairs with: proxy_free */
         return true;
     }
@@ -160,7 +160,8 @@ bool scopei_node_wait(struct worker *w, struct node *node)
     if (node_quiet(node))
         return true;
     if (!node_settle(node)) {
-        const struct goal goal = {.base = w->base, .depth = load_relaxed(&node->line.depth)}; /* Relaxed: our own word. */
+        const struct goal goal = {.base = w->base,
+                                  .depth = load_relaxed(&node->line.depth)}; /* Relaxed: our own word. */
         scopei_wait(w, &node->pending, &goal);
     }
     store_relaxed(&node->pending, BIAS); /* Relaxed: all is over; for the next scope in this frame. */

@@ -31,7 +31,8 @@ static void report_clear(struct scope_report *report)
 static struct scope *scope_open(struct worker *w, struct scope *parent, const struct scope_options *options,
                                 struct scope_report *report)
 {
-    uint64_t depth = load_relaxed(&w->depth); /* Relaxed, here and below: our own words; published by the store of depth. */
+    uint64_t depth =
+        load_relaxed(&w->depth); /* Relaxed, here and below: our own words; published by the store of depth. */
     if (depth == SCOPES_MAX)
         return NULL;
     struct scope *s = &w->scopes[depth];
@@ -250,9 +251,8 @@ static int spawn_heap_copy(struct scope *s, scope_fn *fn, const void *arg, size_
     if (!copy)
         return SCOPE_ENOMEM;
     memcpy(copy, arg, size);
-    struct task task = {.word = {[TASK_FUNCTION] = (uint64_t)(uintptr_t)fn,
-                                 [TASK_META] = TASK_HEAP,
-                                 [TASK_ARG] = word_of(copy)}};
+    struct task task = {
+        .word = {[TASK_FUNCTION] = (uint64_t)(uintptr_t)fn, [TASK_META] = TASK_HEAP, [TASK_ARG] = word_of(copy)}};
     int status = spawn(s, &task);
     if (status != SCOPE_OK)
         free(copy);
@@ -274,8 +274,8 @@ int scope_spawn_copy(struct scope *s, scope_fn *fn, const void *arg, size_t size
 
 int scope_pool_create(struct scope_pool **pool, const struct scope_pool_options *options)
 {
-    if (!pool || (options && (options->size != sizeof(*options) || options->flags != 0 ||
-                              options->workers > SCOPE_WORKERS_MAX)))
+    if (!pool ||
+        (options && (options->size != sizeof(*options) || options->flags != 0 || options->workers > SCOPE_WORKERS_MAX)))
         return SCOPE_EINVAL;
     struct scope_pool *made = scopei_pool_create(options ? options->workers : 0, &scopei_hooks);
     if (!made)

@@ -27,7 +27,7 @@ struct node {
     struct lineage line; /* first: a node is found by its lineage.  O writes, anybody reads */
     /* I, while open */
     struct scope *scope;
-    struct node *up;      /* told when the node completes: that of the stolen task; NULL: the owner waits and is unparked */
+    struct node *up; /* told when the node completes: that of the stolen task; NULL: the owner waits and is unparked */
     struct worker *owner;
     /* O, owner only */
     uint64_t spawned;
@@ -47,10 +47,10 @@ struct proxy {
  * that has just ended. */
 struct scope {
     /* Anybody; the first word is known to the public header */
-    struct atomic_u64 cancel;  /* generation << 8 | reason: cancel.c */
+    struct atomic_u64 cancel; /* generation << 8 | reason: cancel.c */
     /* O writes while opening, anybody reads */
-    struct atomic_ptr parent;  /* struct scope *: the enclosing one; NULL */
-    struct atomic_ptr token;   /* struct scope_token *: held; NULL */
+    struct atomic_ptr parent; /* struct scope *: the enclosing one; NULL */
+    struct atomic_ptr token;  /* struct scope_token *: held; NULL */
     /* I, while open */
     const char *name;
     enum scope_policy policy;
@@ -58,14 +58,14 @@ struct scope {
     bool reserve_used;
     /* Nodes */
     struct node root;
-    struct proxy reserve;      /* for one stolen task at a time, when there is no memory for proxies: join.c */
+    struct proxy reserve; /* for one stolen task at a time, when there is no memory for proxies: join.c */
     /* Anybody, relaxed adds: summed up when the scope has completed, and all zero when one opens */
     struct atomic_u64 spawned; /* by others than the root node's plain counter */
     struct atomic_u64 skipped; /* likewise */
     struct atomic_u64 failed;
     struct atomic_u64 cancelled;
-    struct atomic_u64 errors;  /* total */
-    struct atomic_ptr group;   /* struct scope_errors *: where they are kept; NULL: nowhere yet */
+    struct atomic_u64 errors; /* total */
+    struct atomic_ptr group;  /* struct scope_errors *: where they are kept; NULL: nowhere yet */
 };
 
 /* ------------------------------------------------------------------------------------------------------------ join.c */

@@ -121,9 +121,9 @@ struct scope_errors;
 
 /* One error. */
 struct scope_error {
-    int code;                    /* what the task returned, or the code given to scope_fail */
-    uint64_t index;              /* the how-manyeth spawn by its spawner, from 0; SCOPE_INDEX_BODY */
-    struct scope_errors *nested; /* the errors of an inner scope whose SCOPE_ERROR was returned; else NULL */
+    int code;                        /* what the task returned, or the code given to scope_fail */
+    uint64_t index;                  /* the how-manyeth spawn by its spawner, from 0; SCOPE_INDEX_BODY */
+    struct scope_errors *nested;     /* the errors of an inner scope whose SCOPE_ERROR was returned; else NULL */
     char message[SCOPE_MESSAGE_MAX]; /* from scope_fail, cut to fit; "" */
 };
 
