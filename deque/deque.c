@@ -127,6 +127,9 @@ void scopei_deque_clear(struct deque *d, uint64_t window)
      * pairs with: scopei_deque_request; the caller then sees that the thief counts itself as hungry. */
     (void)exchange_acq_rel(&d->limit, d->bottom + (window < room ? window : room));
     (void)exchange_acq_rel(&d->floor, d->shared); /* pairs with: scopei_deque_request */
+    /* What the caller reads next may not be older than the exchanges: a thief that saw its request still standing, and left
+     * it at that, counts itself as hungry before.  pairs with: idle_sleep, help_sleep */
+    fence_seq_cst();
 }
 
 void scopei_deque_request(struct deque *d)

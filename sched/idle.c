@@ -123,10 +123,11 @@ static struct worker *choose(struct idle *idle, const struct lineage *node)
 bool scopei_idle_wants(struct scope_pool *pool, const struct lineage *node)
 {
     struct idle *idle = &pool->idle;
-    /* Relaxed: attend has synchronized with who asked by scopei_deque_clear; anybody else asks again. */
-    if (load_relaxed(&idle->searching) + load_relaxed(&idle->helping) + load_relaxed(&idle->sleeping))
+    /* In this order, as workers count themselves as parked before they stop counting as awake.
+     * pairs with: idle_sleep, help_sleep */
+    if (load_acquire(&idle->searching) || load_acquire(&idle->helping) || load_acquire(&idle->sleeping))
         return true;
-    if (!load_relaxed(&idle->waiting))
+    if (!load_acquire(&idle->waiting)) /* pairs with: help_sleep */
         return false;
     pthread_mutex_lock(&idle->lock);
     bool wanted = choose(idle, node) != NULL;
@@ -204,6 +205,7 @@ static void won(struct worker *w, struct atomic_u64 *counter)
 {
     struct idle *idle = &w->pool->idle;
     (void)sub_acq_rel(counter, 1); /* pairs with: scopei_deque_clear, by way of the requests below */
+    fence_seq_cst();               /* pairs with: idle_sleep, help_sleep; who sleeps by now is seen below */
     /* Relaxed: hints.  Others that are awake poison and wake by themselves. */
     if (load_relaxed(&idle->searching) || !(load_relaxed(&idle->sleeping) + load_relaxed(&idle->waiting)))
         return;

@@ -220,7 +220,8 @@ static unsigned threads_start(struct scope_pool *pool, unsigned wanted)
 static void pool_start(struct scope_pool *pool, unsigned wanted)
 {
     unsigned running = wanted > 1 ? threads_start(pool, wanted) : 0;
-    while (running < pool->workers) {
+    while (running < pool->workers ||
+           pool->workers == 1) { /* one, and nobody to stand down for a guest, would be two */
         threads_stop(pool, running);
         uint64_t slots = load_relaxed(&pool->slots); /* Relaxed: no other thread knows the pool. */
         for (uint64_t i = 0; i < slots; i++)
@@ -273,8 +274,8 @@ struct scope_pool *scopei_pool_create(unsigned workers, const struct pool_hooks 
 
 bool scopei_pool_destroy(struct scope_pool *pool)
 {
-    /* Relaxed: a guest that enters while the pool is being destroyed is the caller's mistake. */
-    if ((scopei_self && scopei_self->pool == pool) || load_relaxed(&pool->guests))
+    /* pairs with: scopei_guest_leave.  A guest that enters while the pool is being destroyed is the caller's mistake. */
+    if ((scopei_self && scopei_self->pool == pool) || load_acquire(&pool->guests))
         return false;
     threads_stop(pool, pool->workers);
     registry_remove(pool);

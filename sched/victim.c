@@ -76,13 +76,10 @@ bool scopei_find(struct worker *w, const struct goal *goal, struct task *task)
     return false;
 }
 
-/* The node of a task that goal allows and that w could take from victim; NULL: none is seen. */
-static const struct lineage *glance(const struct worker *w, struct worker *victim, const struct goal *goal)
+/* The node of the task that goal allows and that is at the top of victim's deque; NULL: none. */
+static const struct lineage *deque_glance(const struct worker *victim, const struct goal *goal)
 {
     struct theft theft;
-    const struct lineage *node = scopei_inbox_glance(victim, goal);
-    if (node || victim == w)
-        return node;
     enum theft_result result;
     do
         result = scopei_deque_peek(&victim->deque, &theft);
@@ -95,10 +92,18 @@ static const struct lineage *glance(const struct worker *w, struct worker *victi
 bool scopei_findable(struct worker *w, const struct goal *goal)
 {
     uint64_t slots = load_acquire(&w->pool->slots); /* pairs with: slot_add */
-    for (uint64_t i = 0; i < slots; i++)
-        if (glance(w, w->pool->slot[i], goal))
+    for (uint64_t i = 0; i < slots; i++) {
+        struct worker *victim = w->pool->slot[i];
+        if (scopei_inbox_glance(victim, goal) || (victim != w && deque_glance(victim, goal)))
             return true;
+    }
     return false;
+}
+
+static void offer(struct scope_pool *pool, const struct lineage *node)
+{
+    if (node)
+        scopei_idle_notify(pool, node);
 }
 
 void scopei_pass_on(struct worker *w)
@@ -106,9 +111,8 @@ void scopei_pass_on(struct worker *w)
     fence_seq_cst(); /* pairs with: scopei_idle_notify; what was published before it saw nobody to wake is seen here */
     uint64_t slots = load_acquire(&w->pool->slots); /* pairs with: slot_add */
     for (uint64_t i = 0; i < slots; i++) {
-        const struct lineage *node = glance(w, w->pool->slot[i], NULL);
-        if (node)
-            scopei_idle_notify(w->pool, node);
+        offer(w->pool, scopei_inbox_glance(w->pool->slot[i], NULL));
+        offer(w->pool, deque_glance(w->pool->slot[i], NULL));
     }
 }
 

@@ -42,8 +42,8 @@ void scopei_attend(struct worker *w)
     bool publish = private && (starved || granted);
     if (publish)
         scopei_deque_publish(d, wanted ? (private + 1) / 2 : 1);
-    if (publish && wanted)
-        scopei_idle_notify(pool, node);
+    if (publish)
+        scopei_idle_notify(pool, node); /* even if nobody was idle just now */
     /* Come again at the next push or pop: if there was nothing to publish and there should be; while there is credit, to
      * publish at once; and if nobody else will ask.  Relaxed: a searcher that leaves poisons us anew (idle.c). */
     if (publish ? wanted && w->credit > 0

@@ -14,7 +14,7 @@
  *      opener (scope_open)                        canceller (spread)
  *      1  write parent, word, depth               1  mark the parent
  *      2  barrier                                 2  barrier
- *      3  parent marked? mark itself              3  visit every scope below depth
+ *      3  parent marked? mark itself              3  visit every scope below depth; marked any? again from 2
  *
  * The opener's barrier is for the compiler alone: the canceller's makes every running thread pass a fence (membarrier), so
  * opening a scope costs none.  Where the system has no such call, the opener fences. */
@@ -85,9 +85,9 @@ static void worker_visit(struct worker *w, void *arg)
 static void spread_marks(const struct scope_token *token)
 {
     struct spread spread = {.token = token};
-    fence_seq_cst();      /* pairs with: scopei_cancel_inherit, where it fences */
-    scopei_barrier_all(); /* pairs with: scopei_cancel_inherit, where it does not */
     do {
+        fence_seq_cst();      /* pairs with: scopei_cancel_inherit, where it fences */
+        scopei_barrier_all(); /* pairs with: scopei_cancel_inherit, where it does not */
         spread.marked = false;
         scopei_workers_visit(worker_visit, &spread);
     } while (spread.marked);

@@ -16,6 +16,10 @@ struct chunk {
     struct proxy proxy[CHUNK_PROXIES];
 };
 
+/* A task that spawns its successor, which is stolen and spawns the next, and so on, would hold a proxy for each link.  After
+ * so many the next one is counted by the root directly. */
+#define HOPS_MAX 64
+
 /* Without memory for proxies a worker that waits for a scope must still be able to run its tasks, or nobody might: each
  * open scope has one proxy in reserve.  A task that uses it is not left before it has completed, so one is enough; while
  * its worker waits for that, others run what is missing, and none of it can be in an inbox (those tasks count as the root's). */
@@ -97,8 +101,9 @@ static void worker_fini(struct worker *w)
 
 /* ------------------------------------------------------------------------------------------------------------- Nodes */
 
-static void node_init(struct node *node, struct worker *owner, struct scope *s, struct node *up)
+static void node_init(struct node *node, struct worker *owner, struct scope *s, struct node *up, unsigned hops)
 {
+    node->hops = hops;
     node->scope = s;
     node->up = up;
     node->owner = owner;
@@ -110,7 +115,7 @@ static void node_init(struct node *node, struct worker *owner, struct scope *s, 
 
 void scopei_root_init(struct scope *s, struct worker *w)
 {
-    node_init(&s->root, w, s, NULL);
+    node_init(&s->root, w, s, NULL, 0);
 }
 
 /* A node of its own for a task that was stolen from origin.  told: origin, or NULL if w waits for the node. */
@@ -120,7 +125,7 @@ static void proxy_init(struct node *node, struct worker *w, struct node *origin,
     store_relaxed_ptr(&node->line.base, &node->line);
     store_relaxed_ptr(&node->line.up, &origin->line);
     store_relaxed(&node->line.depth, load_relaxed(&origin->line.depth));
-    node_init(node, w, origin->scope, told);
+    node_init(node, w, origin->scope, told, origin->hops + 1);
 }
 
 /* One stolen task of the node has ended. */
@@ -146,6 +151,18 @@ static void node_done(struct node *node)
 static inline bool node_quiet(const struct node *node)
 {
     return node->spawned == node->taken && load_acquire(&node->pending) == BIAS; /* pairs with: node_done */
+}
+
+/* The node that a task stolen from origin is to count in: origin, or the root, if that is far away.  Nobody loses a task that
+ * it may run: who waits inside one of the runs between waits for a scope deeper than this one. */
+static struct node *node_shortened(struct node *origin)
+{
+    struct node *root = &origin->scope->root;
+    if (origin->hops < HOPS_MAX)
+        return origin;
+    (void)add_acq_rel(&root->pending, 1); /* pairs with: node_done; not too late, as origin still counts the task */
+    node_done(origin);
+    return root;
 }
 
 /* The owner has drained the node.  True: all its tasks have ended.  False: the last of those that were stolen completes it. */
@@ -266,7 +283,7 @@ static void run_stolen(struct worker *w, const struct task *task)
     bool reserve;
     struct proxy *proxy = proxy_take(w, &reserve);
     struct node *node = &proxy->node;
-    struct node *origin = (struct node *)(uintptr_t)task->word[TASK_LINEAGE];
+    struct node *origin = node_shortened((struct node *)(uintptr_t)task->word[TASK_LINEAGE]);
     struct scope *s = origin->scope;
     proxy_init(node, w, origin, reserve ? NULL : origin);
     run_in(w, node, task);

@@ -54,11 +54,11 @@ static struct scope *scope_open(struct worker *w, struct scope *parent, const st
     return s;
 }
 
-/* True if something happened that the outcome depends on, on a scope of which only its owner ran tasks. */
+/* True if a scope that has completed, all of whose own tasks were popped again, is not as it was when it opened. */
 static inline bool scope_eventful(const struct scope *s)
 {
-    /* Relaxed: its tasks ran on this thread. */
-    return scope_cancelled(s) || load_relaxed(&s->errors) || load_relaxed(&s->cancelled);
+    /* Relaxed: the join has ordered what others counted. */
+    return scope_cancelled(s) || load_relaxed(&s->errors) || load_relaxed(&s->cancelled) || load_relaxed(&s->spawned);
 }
 
 /* Runs a whole scope on w.  *errors: as scopei_error_outcome gives them. */
@@ -83,9 +83,10 @@ static inline int scope_perform(struct worker *w, struct scope *parent, const st
     if (!scopei_node_wait(w, &s->root) || code || report || scope_eventful(s))
         status = scopei_error_outcome(s, code, report, errors);
 
-    store_release(&w->depth, load_relaxed(&w->depth) - 1); /* pairs with: worker_visit.  Relaxed: our own word. */
-    if (options)
-        scope_token_release(options->token);
+    store_release(&w->depth, load_relaxed(&w->depth) - 1);   /* pairs with: worker_visit.  Relaxed: our own word. */
+    struct scope_token *token = load_relaxed_ptr(&s->token); /* Relaxed: our own word.  The options may have changed. */
+    if (token)
+        scope_token_release(token);
     w->scope = outer_scope;
     w->node = outer_node;
     w->mark = outer_mark;
@@ -175,6 +176,7 @@ static int spawn_inbox(struct worker *w, struct scope *s, struct task *task)
         /* Nobody can have completed the scope meanwhile: the caller runs inside it. */
         (void)sub_acq_rel(&s->root.pending, 1);     /* pairs with: node_settle */
         (void)add_relaxed(&s->spawned, UINT64_MAX); /* Relaxed: as above. */
+        task->word[TASK_META] &= ((uint64_t)1 << TASK_INDEX_SHIFT) - 1;
         return SCOPE_ENOMEM;
     }
     scopei_idle_notify(at->pool, &s->root.line);

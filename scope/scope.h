@@ -29,6 +29,7 @@ struct node {
     struct scope *scope;
     struct node *up; /* told when the node completes: that of the stolen task; NULL: the owner waits and is unparked */
     struct worker *owner;
+    unsigned hops; /* a proxy's: how many proxies lie between it and a root; 0 for a root */
     /* O, owner only */
     uint64_t spawned;
     uint64_t taken;   /* of them, popped again by the owner */
