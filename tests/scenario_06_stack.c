@@ -2,7 +2,6 @@
 #include "tests/scope_check.h"
 
 /* Ten thousand waits inside each other would take megabytes; what lies between two scopes takes 1 KiB, under a
-
  * sanitizer some more. */
 #define STACK_MAX (16 * 1024)
 #define WAITING 10000
