@@ -129,3 +129,5 @@ lint:
 
 clean:
 	rm -rf build
+
+include bench/build.mk

@@ -1,0 +1,86 @@
+# How the benchmark programs are built, into build/bench/PROBLEM_RUNTIME; included by the Makefile.
+#
+# bench/PROBLEM/SOURCE gives these runtimes: serial.c: serial (gcc), serial-clang; taskscope.c, typed.c, fork2.c: taskscope,
+# taskscope-typed, taskscope-fork2 (gcc) and the same with -clang; openmp.c: libgomp (gcc), libomp (clang); tbb.cpp: tbb (g++);
+# rayon.rs: rayon.  The same flags for all.
+
+BENCH_CC = gcc
+BENCH_CLANG = clang-19
+BENCH_CXX = g++
+BENCH_FLAGS = -O3 -g -march=native -D_GNU_SOURCE -iquote . -I scope -pthread -Wall -Wextra $(WERROR)
+BENCH_LIBS = -lnettle -lm
+BENCH := $(B)/bench
+
+bench_programs = $(patsubst bench/%/$(1),$(BENCH)/%_$(2),$(wildcard bench/*/$(1)))
+BENCH_PROGRAMS = \
+	$(call bench_programs,serial.c,serial) $(call bench_programs,serial.c,serial-clang) \
+	$(call bench_programs,taskscope.c,taskscope) $(call bench_programs,taskscope.c,taskscope-clang) \
+	$(call bench_programs,typed.c,taskscope-typed) $(call bench_programs,typed.c,taskscope-typed-clang) \
+	$(call bench_programs,fork2.c,taskscope-fork2) $(call bench_programs,fork2.c,taskscope-fork2-clang) \
+	$(call bench_programs,openmp.c,libgomp) $(call bench_programs,openmp.c,libomp) \
+	$(call bench_programs,tbb.cpp,tbb) $(call bench_programs,rayon.rs,rayon)
+BENCH_HEADERS := $(wildcard bench/*.h bench/*.hpp bench/*/*.h)
+
+bench-programs: $(BENCH_PROGRAMS)
+.PHONY: bench-programs
+
+# The library for gcc's programs and the one for clang's, at -O3 as the peers' are.
+$(B)/gcc/libtaskscope.a: FORCE
+	@$(MAKE) --no-print-directory -s B=$(B)/gcc CC=$(BENCH_CC) CFLAGS='-O3 -g' $@
+$(B)/clang/libtaskscope.a: FORCE
+	@$(MAKE) --no-print-directory -s B=$(B)/clang CC=$(BENCH_CLANG) CFLAGS='-O3 -g' $@
+
+$(BENCH)/bench.o: bench/bench.c bench/bench.h
+	@mkdir -p $(@D)
+	$(BENCH_CC) $(BENCH_FLAGS) -DRUNTIME='""' -c -o $@ $<
+
+# 1: runtime, 2: source, 3: compiler, 4: archive, 5: more libraries
+define bench_rule
+$(BENCH)/%_$(1): bench/%/$(2) $(BENCH)/bench.o $(BENCH_HEADERS) $(4)
+	$(3) $(BENCH_FLAGS) -DRUNTIME='"$(1)"' -o $$@ $$< $(BENCH)/bench.o $(4) $(5) $(BENCH_LIBS)
+endef
+$(eval $(call bench_rule,serial,serial.c,$(BENCH_CC),,))
+$(eval $(call bench_rule,serial-clang,serial.c,$(BENCH_CLANG),,))
+$(eval $(call bench_rule,taskscope,taskscope.c,$(BENCH_CC),$(B)/gcc/libtaskscope.a,-lhwloc))
+$(eval $(call bench_rule,taskscope-clang,taskscope.c,$(BENCH_CLANG),$(B)/clang/libtaskscope.a,-lhwloc))
+$(eval $(call bench_rule,taskscope-typed,typed.c,$(BENCH_CC),$(B)/gcc/libtaskscope.a,-lhwloc))
+$(eval $(call bench_rule,taskscope-typed-clang,typed.c,$(BENCH_CLANG),$(B)/clang/libtaskscope.a,-lhwloc))
+$(eval $(call bench_rule,taskscope-fork2,fork2.c,$(BENCH_CC),$(B)/gcc/libtaskscope.a,-lhwloc))
+$(eval $(call bench_rule,taskscope-fork2-clang,fork2.c,$(BENCH_CLANG),$(B)/clang/libtaskscope.a,-lhwloc))
+$(eval $(call bench_rule,libgomp,openmp.c,$(BENCH_CC) -fopenmp,,))
+$(eval $(call bench_rule,libomp,openmp.c,$(BENCH_CLANG) -fopenmp=libomp,,))
+$(eval $(call bench_rule,tbb,tbb.cpp,$(BENCH_CXX) -std=c++17,,-ltbb))
+
+# Debian's crates only, by Debian's own cargo, offline.  The manifest lists what is there.
+RAYON := $(wildcard bench/*/rayon.rs)
+define RAYON_MANIFEST
+[package]
+name = "bench-rayon"
+version = "0.1.0"
+edition = "2021"
+
+[lib]
+path = "$(abspath bench/rayon.rs)"
+
+[dependencies]
+rayon = "1.6"
+
+[profile.release]
+opt-level = 3
+codegen-units = 1
+panic = "abort"
+$(foreach p,$(RAYON:bench/%/rayon.rs=%),
+[[bin]]
+name = "$(p)_rayon"
+path = "$(abspath bench/$(p)/rayon.rs)"
+)
+endef
+export RAYON_MANIFEST
+$(BENCH)/cargo/Cargo.toml: $(RAYON) bench/build.mk
+	@mkdir -p $(@D)
+	@echo "$$RAYON_MANIFEST" > $@
+$(BENCH)/%_rayon: bench/%/rayon.rs bench/rayon.rs $(BENCH)/cargo/Cargo.toml
+	cd $(BENCH)/cargo && CARGO_HOME=. CARGO_TARGET_DIR=. RUSTFLAGS='-C target-cpu=native' PATH=/usr/bin:$$PATH \
+		cargo build --release --offline --quiet --bin $*_rayon \
+		--config 'source.crates-io.replace-with="debian"' --config 'source.debian.directory="/usr/share/cargo/registry"'
+	cp $(BENCH)/cargo/release/$*_rayon $@
