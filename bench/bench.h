@@ -17,6 +17,12 @@
 extern "C" {
 #endif
 
+#ifdef __cplusplus
+#define BENCH_NULL = nullptr /* lets the C++ programs leave the field out without a warning */
+#else
+#define BENCH_NULL
+#endif
+
 struct bench {
     const char *name;
     const char *parameters;           /* for the usage line, such as "N GRAIN" */
@@ -27,6 +33,7 @@ struct bench {
     void (*run)(void);                /* the problem, timed as a whole */
     bool (*verify)(void);             /* checks the result of the last run; not timed */
     uint64_t (*tasks)(void);          /* how many tasks a run spawns; the serial program: as many as the parallel one would */
+    double (*seconds)(void) BENCH_NULL; /* the seconds of the last run, if they are not those of run; NULL */
 };
 
 /* runtime: for the output. */

@@ -21,8 +21,18 @@ BENCH_PROGRAMS = \
 	$(call bench_programs,tbb.cpp,tbb) $(call bench_programs,rayon.rs,rayon)
 BENCH_HEADERS := $(wildcard bench/*.h bench/*.hpp bench/*/*.h)
 
+# All of it takes long; bench-quick takes less than a minute after the build.
+BENCH_PACKAGES = $(RUN_PACKAGES) g++ clang-19 libomp-19-dev libtbb-dev librust-rayon-dev cargo rustc gnuplot-nox python3
+bench: bench-packages
+	$(MAKE) bench-programs
+	B='$(B)' bench/run; status=$$?; B='$(B)' bench/plot && exit $$status
+bench-quick: bench-packages
+	$(MAKE) bench-programs
+	B='$(B)' bench/run --quick
+bench-packages:
+	$(call install_packages,$(BENCH_PACKAGES))
 bench-programs: $(BENCH_PROGRAMS)
-.PHONY: bench-programs
+.PHONY: bench bench-quick bench-packages bench-programs
 
 # The library for gcc's programs and the one for clang's, at -O3 as the peers' are.
 $(B)/gcc/libtaskscope.a: FORCE

@@ -1,0 +1,15 @@
+#include "bench/serial.h"
+#include "bench/heat/heat.h"
+
+static void run(void)
+{
+    for (long step = 0; step < heat_steps; step++)
+        for (long chunk = 0; chunk < heat_chunks(); chunk++)
+            heat_leaf(step, chunk);
+}
+
+int main(int argc, char **argv)
+{
+    struct bench bench = HEAT(serial_init, run);
+    return bench_main(argc, argv, &bench);
+}

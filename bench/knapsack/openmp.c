@@ -1,0 +1,28 @@
+#include "bench/openmp.h"
+#include "bench/knapsack/knapsack.h"
+
+/* Returns how many tasks were spawned. */
+static long search(int item, long room, long value)
+{
+    if (knapsack_done(item, room, value))
+        return 0;
+    long without, with;
+#pragma omp task shared(without) firstprivate(item, room, value)
+    without = search(item + 1, room, value);
+    with = search(item + 1, room - knapsack_item[item].weight, value + knapsack_item[item].value);
+#pragma omp taskwait
+    return without + with + 1;
+}
+
+static void run(void)
+{
+#pragma omp parallel
+#pragma omp single
+    knapsack_forks = search(0, knapsack_room, 0);
+}
+
+int main(int argc, char **argv)
+{
+    struct bench bench = KNAPSACK(openmp_init, run);
+    return bench_main(argc, argv, &bench);
+}

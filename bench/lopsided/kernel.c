@@ -1,0 +1,28 @@
+/* The C side of rayon.rs and of bench/runtime/foreign.rs. */
+#include "bench/lopsided/lopsided.h"
+
+void kernel_init(unsigned workers)
+{
+    runtime_init(workers, 1);
+}
+
+int kernel_main(int argc, char **argv, void (*init)(unsigned workers), void (*run)(void))
+{
+    struct bench bench = LOPSIDED(init, run);
+    return bench_main(argc, argv, &bench);
+}
+
+long kernel_n(void)
+{
+    return lopsided_n;
+}
+
+void kernel_work(void)
+{
+    lopsided_work();
+}
+
+bool kernel_has_inner(long i)
+{
+    return lopsided_has_inner(i);
+}
