@@ -37,7 +37,7 @@ TESTS := $(sort $(foreach p,deque sched scope scenario stress fault,$(wildcard t
 # What Debian 12 needs for `make run`, and what `make test` needs beyond it.
 RUN_PACKAGES = gcc libc6-dev pkg-config libhwloc-dev zlib1g-dev nettle-dev libarchive-dev pigz
 TEST_PACKAGES = $(RUN_PACKAGES) g++ clang-14 clang-19 libclang-rt-14-dev libclang-rt-19-dev llvm-14 llvm-19 \
-	binutils perl util-linux
+	binutils perl util-linux valgrind
 
 all: $(B)/libtaskscope.a $(B)/treepack $(EXAMPLES:%.c=$(B)/%)
 tests: $(TESTS:%.c=$(B)/%)

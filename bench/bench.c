@@ -54,8 +54,8 @@ int bench_perform(int argc, char **argv, const struct bench *bench, const char *
             seconds[run] = bench->seconds ? bench->seconds() : end - start;
         verified = bench->verify() && verified;
     }
-    printf("{\"bench\":\"%s\",\"runtime\":\"%s\",\"workers\":%ld,\"tasks\":%llu,\"verified\":%s,\"runs\":[", bench->name,
-           runtime, workers, (unsigned long long)bench->tasks(), verified ? "true" : "false");
+    printf("{\"bench\":\"%s\",\"runtime\":\"%s\",\"workers\":%ld,\"tasks\":%llu,\"verified\":%s,\"runs\":[",
+           bench->name, runtime, workers, (unsigned long long)bench->tasks(), verified ? "true" : "false");
     for (long run = 0; run < runs; run++)
         printf("%s%.9f", run ? "," : "", seconds[run]);
     printf("]}\n");

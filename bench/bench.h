@@ -32,7 +32,7 @@ struct bench {
     void (*reset)(void);              /* makes the input again before a run; not timed; NULL: nothing to do */
     void (*run)(void);                /* the problem, timed as a whole */
     bool (*verify)(void);             /* checks the result of the last run; not timed */
-    uint64_t (*tasks)(void);          /* how many tasks a run spawns; the serial program: as many as the parallel one would */
+    uint64_t (*tasks)(void); /* how many tasks a run spawns; the serial program: as many as the parallel one would */
     double (*seconds)(void) BENCH_NULL; /* the seconds of the last run, if they are not those of run; NULL */
 };
 

@@ -89,8 +89,16 @@ export RAYON_MANIFEST
 $(BENCH)/cargo/Cargo.toml: $(RAYON) bench/build.mk
 	@mkdir -p $(@D)
 	@echo "$$RAYON_MANIFEST" > $@
+# A problem's leaf kernels are the same object for Rust as for C, where there is a kernel.c.  (Cargo would not notice a new one.)
+RAYON_KERNELS := $(wildcard bench/*/kernel.c)
+$(RAYON_KERNELS:bench/%/kernel.c=$(BENCH)/%_kernel.o): $(BENCH)/%_kernel.o: bench/%/kernel.c $(BENCH_HEADERS)
+	@mkdir -p $(@D)
+	$(BENCH_CC) $(BENCH_FLAGS) -DRUNTIME='""' -c -o $@ $<
+$(RAYON_KERNELS:bench/%/kernel.c=$(BENCH)/%_rayon): $(BENCH)/%_rayon: $(BENCH)/%_kernel.o
 $(BENCH)/%_rayon: bench/%/rayon.rs bench/rayon.rs $(BENCH)/cargo/Cargo.toml
+	rm -f $(BENCH)/cargo/release/deps/$*_rayon-*
 	cd $(BENCH)/cargo && CARGO_HOME=. CARGO_TARGET_DIR=. RUSTFLAGS='-C target-cpu=native' PATH=/usr/bin:$$PATH \
-		cargo build --release --offline --quiet --bin $*_rayon \
-		--config 'source.crates-io.replace-with="debian"' --config 'source.debian.directory="/usr/share/cargo/registry"'
+		cargo rustc --release --offline --quiet --bin $*_rayon \
+		--config 'source.crates-io.replace-with="debian"' --config 'source.debian.directory="/usr/share/cargo/registry"' \
+		-- $(if $(wildcard bench/$*/kernel.c),-C link-arg=$(abspath $(BENCH)/$*_kernel.o) -C link-arg=-lm)
 	cp $(BENCH)/cargo/release/$*_rayon $@

@@ -33,25 +33,31 @@ static int64_t distance(uint64_t a, uint64_t b)
     return (int64_t)(a - b);
 }
 
+static uint64_t position(const struct deque *d, const struct slot *slot)
+{
+    return (uint64_t)(slot - d->slots);
+}
+
 /* Moves floor along with shared, unless it is poisoned: then the owner clears it later. */
 static void floor_follow(struct deque *d)
 {
     /* Relaxed: only the owner writes anything but the poison. */
     uint64_t old = load_relaxed(&d->floor);
     if (old != DEQUE_FLOOR_POISON)
-        (void)cas_acq_rel(&d->floor, old, d->shared); /* pairs with: scopei_deque_request; loses only to its poison */
+        (void)cas_acq_rel(&d->floor, old,
+                          slot_address(d->shared)); /* pairs with: scopei_deque_request; loses only to its poison */
 }
 
 void scopei_deque_init(struct deque *d, struct slot *slots, uint64_t capacity, uint64_t first)
 {
-    d->bottom = 0;
-    d->shared = 0;
+    d->bottom = slots;
+    d->shared = slots;
     d->index = first;
-    d->capacity = capacity;
     d->slots = slots;
+    d->end = slots + capacity;
     /* Relaxed: nobody else looks yet. */
-    store_relaxed(&d->limit, capacity);
-    store_relaxed(&d->floor, 0);
+    store_relaxed(&d->limit, slot_address(d->end));
+    store_relaxed(&d->floor, slot_address(slots));
     store_relaxed(&d->pub, first);
     store_relaxed(&d->drift, first);
     store_relaxed(&d->top, first);
@@ -74,10 +80,10 @@ static struct slot *take_last(struct deque *d, uint64_t last)
         d->shared--;
         floor_follow(d);
         /* Relaxed: thieves read drift only after a release of pub that publishes something. */
-        store_relaxed(&d->drift, last + 1 - d->shared);
+        store_relaxed(&d->drift, last + 1 - position(d, d->shared));
     }
     store_release(&d->pub, last + 1); /* pairs with: scopei_deque_peek */
-    return won ? &d->slots[d->bottom] : NULL;
+    return won ? d->bottom : NULL;
 }
 
 bool scopei_deque_starved(const struct deque *d)
@@ -100,17 +106,17 @@ struct slot *scopei_deque_take(struct deque *d)
     d->bottom--;
     d->shared--;
     floor_follow(d);
-    return &d->slots[d->bottom];
+    return d->bottom;
 }
 
-bool scopei_deque_reset(struct deque *d, uint64_t mark)
+bool scopei_deque_reset(struct deque *d, struct slot *mark)
 {
     if (d->bottom != d->shared || !scopei_deque_starved(d))
         return false;
     d->bottom = mark;
     d->shared = mark;
     floor_follow(d);
-    store_relaxed(&d->drift, d->index - mark); /* Relaxed: published by the next release of pub. */
+    store_relaxed(&d->drift, d->index - position(d, mark)); /* Relaxed: published by the next release of pub. */
     return true;
 }
 
@@ -122,11 +128,11 @@ bool scopei_deque_requested(const struct deque *d)
 
 void scopei_deque_clear(struct deque *d, uint64_t window)
 {
-    uint64_t room = d->capacity - d->bottom;
+    uint64_t room = (uint64_t)(d->end - d->bottom);
     /* Exchanges, so that a request made meanwhile is either seen here or left standing.
      * pairs with: scopei_deque_request; the caller then sees that the thief counts itself as hungry. */
-    (void)exchange_acq_rel(&d->limit, d->bottom + (window < room ? window : room));
-    (void)exchange_acq_rel(&d->floor, d->shared); /* pairs with: scopei_deque_request */
+    (void)exchange_acq_rel(&d->limit, slot_address(d->bottom + (window < room ? window : room)));
+    (void)exchange_acq_rel(&d->floor, slot_address(d->shared)); /* pairs with: scopei_deque_request */
     /* What the caller reads next may not be older than the exchanges: a thief that saw its request still standing, and left
      * it at that, counts itself as hungry before.  pairs with: idle_sleep, help_sleep */
     fence_seq_cst();
@@ -155,11 +161,11 @@ enum theft_result scopei_deque_peek(const struct deque *d, struct theft *theft)
     if (distance(pub, theft->index) <= 0)
         return THEFT_EMPTY;
     /* Relaxed, here and for the slot: written before the release of pub; newer garbage is found out by commit. */
-    uint64_t position = theft->index - load_relaxed(&d->drift);
-    if (position >= d->capacity)
+    uint64_t at = theft->index - load_relaxed(&d->drift);
+    if (at >= position(d, d->end))
         return THEFT_LOST;
     for (size_t i = 0; i < SLOT_WORDS; i++)
-        theft->word[i] = load_relaxed(&d->slots[position].word[i]);
+        theft->word[i] = load_relaxed(&d->slots[at].word[i]);
     return THEFT_WON;
 }
 

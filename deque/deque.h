@@ -42,17 +42,17 @@ struct slot {
 };
 
 struct deque {
-    /* O, owner only */
-    alignas(CACHE_LINE) uint64_t bottom; /* position of the next push */
-    uint64_t shared;                     /* position of the oldest private task: [shared, bottom) is private */
-    uint64_t index;                      /* index of position shared; published again as pub */
-    /* I, immutable after init */
-    uint64_t capacity;
-    struct slot *slots;
+    /* The owner resets these, thieves poison them.  Addresses of slots, as numbers */
+    alignas(CACHE_LINE) struct atomic_u64 limit; /* bottom may not pass this one by a plain push */
+    struct atomic_u64 floor;                     /* bottom may not sink to this one by a plain pop: >= shared */
 
-    /* The owner resets these, thieves poison them */
-    alignas(CACHE_LINE) struct atomic_u64 limit; /* bottom may not pass this position by a plain push */
-    struct atomic_u64 floor;                     /* bottom may not sink to this position by a plain pop: >= shared */
+    /* O, owner only */
+    alignas(CACHE_LINE) struct slot *bottom; /* where the next push goes */
+    struct slot *shared;                     /* the oldest private task: [shared, bottom) is private */
+    uint64_t index;                          /* index of shared; published again as pub */
+    /* I, immutable after init */
+    struct slot *slots;
+    struct slot *end; /* of slots */
 
     /* P, owner writes, thieves read */
     alignas(CACHE_LINE) struct atomic_u64 pub; /* index where the published part ends */
@@ -77,38 +77,48 @@ void scopei_deque_init(struct deque *d, struct slot *slots, uint64_t capacity, u
 
 /* -------------------------------------------------------------------------------------------------------- The owner */
 
+static inline uint64_t slot_address(const struct slot *slot)
+{
+    return (uint64_t)(uintptr_t)slot;
+}
+
 /* The slot of a new private task, to be filled before the owner's next call here; NULL: look at the request, or full. */
 static inline struct slot *deque_push(struct deque *d)
 {
     /* Relaxed: only a hint that somebody asks; the caller's slow path synchronizes. */
-    if (__builtin_expect(d->bottom >= load_relaxed(&d->limit), 0))
+    if (__builtin_expect(slot_address(d->bottom) >= load_relaxed(&d->limit), 0))
         return NULL;
-    return &d->slots[d->bottom++];
+    return d->bottom++;
 }
 
 /* The newest private task, whose slot is valid until the owner's next push; NULL: look at the request, or none is private. */
 static inline struct slot *deque_pop(struct deque *d)
 {
     /* Relaxed: as in deque_push. */
-    if (__builtin_expect(d->bottom <= load_relaxed(&d->floor), 0))
+    if (__builtin_expect(slot_address(d->bottom) <= load_relaxed(&d->floor), 0))
         return NULL;
-    return &d->slots[--d->bottom];
+    return --d->bottom;
 }
 
 static inline uint64_t deque_private(const struct deque *d)
 {
-    return d->bottom - d->shared;
+    return (uint64_t)(d->bottom - d->shared);
+}
+
+static inline bool deque_full(const struct deque *d)
+{
+    return d->bottom == d->end;
 }
 
 /* The same as push and pop without looking at requests.  The caller knows that there is room, or a private task. */
 static inline struct slot *deque_push_anyway(struct deque *d)
 {
-    return &d->slots[d->bottom++];
+    return d->bottom++;
 }
 
 static inline struct slot *deque_pop_anyway(struct deque *d)
 {
-    return &d->slots[--d->bottom];
+    return --d->bottom;
 }
 
 /* Makes the oldest count private tasks stealable. */
@@ -117,9 +127,9 @@ void scopei_deque_publish(struct deque *d, uint64_t count);
 /* Wins the newest published task back, when none is private; NULL: thieves have them all. */
 struct slot *scopei_deque_take(struct deque *d);
 
-/* If nothing is left, neither private nor published, lets the next push use position mark (at most bottom), and returns
- * true.  Otherwise changes nothing. */
-bool scopei_deque_reset(struct deque *d, uint64_t mark);
+/* If nothing is left, neither private nor published, lets the next push use slot mark (at most bottom), and returns true.
+ * Otherwise changes nothing. */
+bool scopei_deque_reset(struct deque *d, struct slot *mark);
 
 /* True if nothing is published: a thief would find nothing. */
 bool scopei_deque_starved(const struct deque *d);

@@ -46,7 +46,7 @@ static void fork_child(void)
     store_relaxed_ptr(&registry.main_pool, NULL);
     store_relaxed(&registry.visitors, 0);
     store_relaxed(&registry.process, load_relaxed(&registry.process) + 1);
-    scopei_self = NULL;
+    worker_self_set(NULL);
 }
 
 static void fork_prepare(void)
@@ -127,7 +127,9 @@ static struct worker *slot_add(struct scope_pool *pool)
     w->pool = pool;
     w->id = (unsigned)slots;
     w->scopes = scopes;
-    store_relaxed_ptr(&w->stay.base, &w->stay); /* Relaxed, here and below: nobody sees it yet. */
+    w->fresh = scopes;
+    store_relaxed_ptr(&w->top, scopes);         /* Relaxed: nobody sees it yet. */
+    store_relaxed_ptr(&w->stay.base, &w->stay); /* Relaxed, here and below: as above. */
     store_relaxed(&w->guest, 1);
     w->base = &w->stay;
     scopei_deque_init(&w->deque, w->slots, DEQUE_CAPACITY, 0);
@@ -155,7 +157,7 @@ static void *worker_main(void *arg)
 {
     struct worker *w = arg;
     struct scope_pool *pool = w->pool;
-    scopei_self = w;
+    worker_self_set(w);
     pool->pin_error[w->id] = scopei_topology_pin(pool->topology, w->id);
     (void)add_acq_rel(&pool->started, 1); /* pairs with: pool_display */
     scopei_work(w);
@@ -275,7 +277,7 @@ struct scope_pool *scopei_pool_create(unsigned workers, const struct pool_hooks 
 bool scopei_pool_destroy(struct scope_pool *pool)
 {
     /* pairs with: scopei_guest_leave.  A guest that enters while the pool is being destroyed is the caller's mistake. */
-    if ((scopei_self && scopei_self->pool == pool) || load_acquire(&pool->guests))
+    if ((worker_self() && worker_self()->pool == pool) || load_acquire(&pool->guests))
         return false;
     threads_stop(pool, pool->workers);
     registry_remove(pool);
@@ -320,7 +322,7 @@ static struct worker *guest_claim(struct scope_pool *pool)
     return w;
 }
 
-struct worker *scopei_guest_enter(struct scope_pool *pool)
+struct worker *scopei_guest_enter(struct scope_pool *pool, struct worker *outer)
 {
     (void)add_acq_rel(&pool->guests, 1); /* pairs with: scopei_pool_destroy */
     struct worker *w = guest_claim(pool);
@@ -328,8 +330,13 @@ struct worker *scopei_guest_enter(struct scope_pool *pool)
         (void)sub_acq_rel(&pool->guests, 1); /* pairs with: scopei_pool_destroy */
         return NULL;
     }
-    scopei_idle_stand_in(w);
-    scopei_self = w;
+    bool same = outer && outer->pool == pool;
+    store_relaxed_ptr(&w->stay.up, same ? outer->node : NULL); /* Relaxed: thieves learn of it from a published task. */
+    if (same)
+        w->replaced = POOL_SLOTS_MAX;
+    else
+        scopei_idle_stand_in(w);
+    worker_self_set(w);
     scopei_attend_next(w);
     return w;
 }
@@ -337,7 +344,7 @@ struct worker *scopei_guest_enter(struct scope_pool *pool)
 void scopei_guest_leave(struct worker *w, struct worker *previous)
 {
     struct scope_pool *pool = w->pool;
-    scopei_self = previous;
+    worker_self_set(previous);
     scopei_idle_stand_out(w);
     store_release(&w->guest, 0);         /* pairs with: guest_claim */
     (void)sub_acq_rel(&pool->guests, 1); /* pairs with: scopei_pool_destroy */

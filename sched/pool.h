@@ -61,8 +61,9 @@ struct scope_pool *scopei_pool_default(const struct pool_hooks *hooks);
 /* True if the pool was made by the process that the calling one was forked from: its threads are not here. */
 bool scopei_pool_foreign(const struct scope_pool *pool);
 
-/* Makes the calling thread a guest; its scopei_self is set, and must be put back by leave.  NULL: out of memory. */
-struct worker *scopei_guest_enter(struct scope_pool *pool);
+/* Makes the calling thread a guest; its scopei_self is set, and must be put back by leave.  outer: the worker that it is
+ * already, or NULL; if that is of the same pool, it is only given another deque.  NULL: out of memory. */
+struct worker *scopei_guest_enter(struct scope_pool *pool, struct worker *outer);
 void scopei_guest_leave(struct worker *w, struct worker *previous);
 
 /* Calls visit for every worker and guest of every pool.  Async-signal-safe; no pool is freed meanwhile. */

@@ -4,15 +4,23 @@
 
 #include "deque/deque.h"
 
-/* The words of a task's slot. */
+/* The words of a task's slot.
+ *
+ * A *spawned* task is on its own: its slot is free as soon as it has been taken.  A *forked* one belongs to a function that
+ * waits for it and stays in its slot until then, where a thief leaves the result.  A fork writes no more of it than it must:
+ * the other words are of use to thieves only, so task_publish writes them. */
 enum {
-    TASK_FUNCTION, /* scope layer: what to call */
-    TASK_LINEAGE,  /* struct lineage *: the join node that counts it */
-    TASK_META,     /* scope layer: index, flags, size */
-    TASK_SPARE,    /* not used yet */
-    TASK_ARG,      /* the first of TASK_ARG_WORDS words of argument */
+    TASK_FUNCTION, /* scope layer: what to call, and TASK_SPAWNED if it was spawned.  Or TASK_FORK2: LINEAGE is there, too */
+    TASK_LINEAGE, /* struct lineage *: the join node that counts it, or that a forked one was forked under */
+    TASK_META,    /* scope layer: index, flags.  A forked one: its slot's address | TASK_FORKED; 0 when it has ended */
+    TASK_THIEF,   /* a forked one: struct lineage *: the node of the thief's run; 0 until a thief has it */
+    TASK_ARG,     /* the first of TASK_ARG_WORDS words of argument, and later of a forked one's result */
 };
 #define TASK_ARG_WORDS (SLOT_WORDS - TASK_ARG)
+
+#define TASK_SPAWNED ((uint64_t)1 << 63) /* in TASK_FUNCTION: no address has that bit */
+#define TASK_FORK2 1u                    /* for TASK_FUNCTION: a fork that was not made by a typed task */
+#define TASK_FORKED 1u                   /* in TASK_META: slots are aligned */
 
 /* A task outside a deque. */
 struct task {
@@ -32,13 +40,15 @@ struct task {
 struct lineage {
     struct atomic_ptr base; /* struct lineage *: the node of the run that this node is in; itself, for a run's node */
     struct atomic_ptr up; /* struct lineage *: for a run's node: where its task was spawned; NULL for a guest's stay */
-    struct atomic_u64 depth; /* how many scopes are open around what this node counts */
+    struct atomic_u64 depth; /* in which of the run's scopes: greater for inner ones; 0: in none that the run opened */
 };
 
-/* Tasks that a waiting worker may run: those that descend from scopes of depth or deeper in the run base. */
+/* Tasks that a waiting worker may run: those that descend from scopes of depth or deeper in the run base; or, if it waits
+ * for a forked task, from that one's run, whose base stands in its slot once a thief has it. */
 struct goal {
     const struct lineage *base;
     uint64_t depth;
+    const struct slot *forked; /* NULL: it waits for a scope */
 };
 
 static inline const struct lineage *task_lineage(const uint64_t *word)

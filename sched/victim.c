@@ -6,18 +6,29 @@
 /* An ancestry longer than this is not followed to its end: the task is then left to others. */
 #define LINEAGE_MAX 4096
 
+static bool descends(const struct lineage *node, const struct lineage *from, uint64_t depth)
+{
+    /* Relaxed, all of these: before the steal is won they are a guess; winning it orders them (see struct lineage). */
+    for (unsigned hop = 0; node && hop < LINEAGE_MAX; hop++) {
+        const struct lineage *base = load_relaxed_ptr(&node->base);
+        if (base == from)
+            return load_relaxed(&node->depth) >= depth;
+        node = base ? load_relaxed_ptr(&base->up) : NULL;
+    }
+    return false;
+}
+
 bool scopei_task_allowed(const struct lineage *node, const struct goal *goal)
 {
     if (!goal)
         return true;
-    /* Relaxed, all of these: before the steal is won they are a guess; winning it orders them (see struct lineage). */
-    for (unsigned hop = 0; node && hop < LINEAGE_MAX; hop++) {
-        const struct lineage *base = load_relaxed_ptr(&node->base);
-        if (base == goal->base)
-            return load_relaxed(&node->depth) >= goal->depth;
-        node = base ? load_relaxed_ptr(&base->up) : NULL;
-    }
-    return false;
+    if (!goal->forked)
+        return descends(node, goal->base, goal->depth);
+    /* pairs with: scopei_forked_run.  The thief's node may serve another run once the forked task has ended; the task that we
+     * look at was then published after that, so we see the end. */
+    const struct lineage *thief = (const struct lineage *)(uintptr_t)load_acquire(&goal->forked->word[TASK_THIEF]);
+    return thief && descends(node, thief, 0) &&
+           load_acquire(&goal->forked->word[TASK_META]) != 0; /* pairs with: scopei_forked_run */
 }
 
 static bool steal(struct worker *victim, const struct goal *goal, struct task *task)

@@ -13,7 +13,7 @@
  * computation, are all stealable.  Also the most pushes between two looks at who is idle. */
 #define GRANT_BURST 64
 
-_Thread_local struct worker *scopei_self __attribute__((tls_model("initial-exec")));
+_Thread_local struct scopei_worker *scopei_self __attribute__((tls_model("initial-exec")));
 
 static bool grant(struct worker *w)
 {
@@ -29,6 +29,29 @@ static bool grant(struct worker *w)
     return true;
 }
 
+/* A forked task gets the words that thieves need. */
+static void task_publish(struct worker *w, struct slot *slot)
+{
+    /* Relaxed, all of these: our own slot; published by the release of pub. */
+    uint64_t function = load_relaxed(&slot->word[TASK_FUNCTION]);
+    if (function & TASK_SPAWNED)
+        return;
+    if (function != TASK_FORK2)
+        store_relaxed(&slot->word[TASK_LINEAGE], (uint64_t)(uintptr_t)w->node);
+    store_relaxed(&slot->word[TASK_META], slot_address(slot) | TASK_FORKED);
+    store_relaxed(&slot->word[TASK_THIEF], 0);
+}
+
+/* Makes the oldest count private tasks stealable.  Those of them that typed tasks forked are of the innermost node: others run
+ * above them only while a function waits, which publishes them, or on a guest's deque (scope_run inside typed calls). */
+static void publish(struct worker *w, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        task_publish(w, w->deque.shared + i);
+    scopei_deque_publish(&w->deque, count);
+    scopei_idle_notify(w->pool, (const struct lineage *)w->node);
+}
+
 void scopei_attend(struct worker *w)
 {
     struct deque *d = &w->deque;
@@ -39,27 +62,25 @@ void scopei_attend(struct worker *w)
     bool wanted = scopei_idle_wants(pool, node);
     bool starved = pool->workers && scopei_deque_starved(d);
     bool granted = private && wanted && grant(w);
-    bool publish = private && (starved || granted);
-    if (publish)
-        scopei_deque_publish(d, wanted ? (private + 1) / 2 : 1);
-    if (publish)
-        scopei_idle_notify(pool, node); /* even if nobody was idle just now */
+    bool publishes = private && (starved || granted);
+    if (publishes)
+        publish(w, wanted ? (private + 1) / 2 : 1); /* and wakes somebody, even if nobody was idle just now */
     /* Come again at the next push or pop: if there was nothing to publish and there should be; while there is credit, to
      * publish at once; and if nobody else will ask.  Relaxed: a searcher that leaves poisons us anew (idle.c). */
-    if (publish ? wanted && w->credit > 0
-                : starved || (wanted && !load_relaxed(&pool->idle.searching) && !load_relaxed(&pool->idle.helping)))
+    if (publishes ? wanted && w->credit > 0
+                  : starved || (wanted && !load_relaxed(&pool->idle.searching) && !load_relaxed(&pool->idle.helping)))
         scopei_deque_request(d);
 }
 
-struct slot *scopei_push_slow(struct worker *w)
+struct slot *scopei_push_slow(struct worker *w, struct slot *mark)
 {
     struct deque *d = &w->deque;
-    if (d->bottom == d->capacity && !scopei_deque_reset(d, w->mark)) {
+    if (deque_full(d) && !(mark && scopei_deque_reset(d, mark))) {
         if (scopei_deque_requested(d))
             scopei_attend(w);
         return NULL;
     }
-    return d->bottom == d->capacity ? NULL : deque_push_anyway(d);
+    return deque_full(d) ? NULL : deque_push_anyway(d);
 }
 
 struct slot *scopei_pop_slow(struct worker *w)
@@ -85,10 +106,8 @@ void scopei_wait(struct worker *w, const struct atomic_u64 *pending, const struc
 {
     struct deque *d = &w->deque;
     struct task task;
-    if (deque_private(d)) { /* of enclosing scopes: not ours to run now, so let others have them */
-        scopei_deque_publish(d, deque_private(d));
-        scopei_idle_notify(w->pool, (const struct lineage *)w->node);
-    }
+    if (deque_private(d)) /* of enclosing scopes: not ours to run now, so let others have them */
+        publish(w, deque_private(d));
     while (scopei_idle_help(w, pending, goal, &task))
         w->pool->hooks->execute(w, &task);
 }

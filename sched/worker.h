@@ -16,6 +16,7 @@ struct scope_pool;
 struct node;
 struct proxy;
 struct chunk;
+struct overflow;
 struct scope;
 struct scope_errors;
 
@@ -33,20 +34,24 @@ struct said {
     unsigned places;            /* a bit for each place in the scope's group that its calls of scope_fail took */
 };
 
+/* The first lines are known to the inline functions of scope/taskscope.h, as struct scopei_worker. */
 struct worker {
     /* O, owner only */
     struct deque deque;
-    alignas(CACHE_LINE) struct scope *scope; /* the innermost scope: where a plain spawn goes */
-    struct node *node;                       /* what counts those spawns */
-    struct lineage *base;                    /* the node of the current run */
-    uint64_t mark;                           /* deque position of the first task that node counts */
-    unsigned inlined;      /* scope/scope.c: tasks that run inside each other, as the deque was full */
-    struct said said;      /* scope/error.c: by the task that runs now */
-    struct scope *scopes;  /* I: frames for open scopes, a stack */
-    struct proxy *proxies; /* scope/join.c: free ones */
-    uint64_t credit;       /* how many publications are granted at once */
-    uint64_t credit_ns;    /* when credit was earned last */
-    struct worker *victim; /* whom we stole from last */
+    alignas(
+        CACHE_LINE) struct scope *open; /* the innermost scope, if a plain spawn may push; NULL: inside typed calls */
+    struct node *node;                  /* what counts those spawns; its scope is the innermost one */
+    struct lineage *base;               /* the node of the current run */
+    struct atomic_ptr top;              /* struct scope *: frames for scopes below it are open.  P: anybody reads */
+    struct scope *fresh;                /* frames below it have been used before */
+    uint64_t said_any;                  /* said is not empty */
+    struct said said;                   /* scope/error.c: by the task that runs now */
+    struct scope *scopes;               /* I: frames for open scopes, a stack */
+    struct proxy *proxies;              /* scope/join.c: free ones */
+    struct overflow *overflow;          /* scope/fork.c: forked tasks that found the deque full, newest first */
+    uint64_t credit;                    /* how many publications are granted at once */
+    uint64_t credit_ns;                 /* when credit was earned last */
+    struct worker *victim;              /* whom we stole from last */
 
     /* I, immutable after init */
     struct scope_pool *pool;
@@ -55,9 +60,6 @@ struct worker {
     pthread_t thread;                 /* of a worker of the pool's own */
     struct lineage stay;              /* a guest's outermost run */
     struct chunk *chunks;             /* O: scope/join.c: memory of proxies, to be freed with the pool */
-
-    /* P, owner writes, anybody reads */
-    alignas(CACHE_LINE) struct atomic_u64 depth; /* how many of scopes are open */
 
     /* Anybody */
     alignas(CACHE_LINE) struct parker parker;
@@ -78,16 +80,28 @@ struct worker {
     struct parcel **inbox_end;
     struct atomic_u64 inbox_count; /* anybody reads */
 
-    struct slot slots[DEQUE_CAPACITY];
+    struct slot slots[DEQUE_CAPACITY + 1]; /* the last is scope/fork.c's */
 };
 
 /* The calling thread's worker; NULL outside scope_run. */
-extern _Thread_local struct worker *scopei_self __attribute__((tls_model("initial-exec")));
+struct scopei_worker; /* the part of it that scope/taskscope.h knows */
+extern _Thread_local struct scopei_worker *scopei_self __attribute__((tls_model("initial-exec")));
+
+static inline struct worker *worker_self(void)
+{
+    return (struct worker *)(void *)scopei_self;
+}
+
+static inline void worker_self_set(struct worker *w)
+{
+    scopei_self = (struct scopei_worker *)(void *)w;
+}
 
 /* ------------------------------------------------------------------------------------------- The owner's slow paths */
 
-/* After deque_push returned NULL: a slot all the same, to be filled and followed by scopei_attend; NULL: full. */
-struct slot *scopei_push_slow(struct worker *w);
+/* After deque_push returned NULL: a slot all the same, to be filled and followed by scopei_attend; NULL: full.  mark: how far
+ * back the deque may be reset if it is empty; NULL: not at all. */
+struct slot *scopei_push_slow(struct worker *w, struct slot *mark);
 
 /* After deque_pop returned NULL: the newest task left, private or published; NULL: none. */
 struct slot *scopei_pop_slow(struct worker *w);

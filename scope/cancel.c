@@ -11,10 +11,10 @@
  *
  * A scope that opens meanwhile is not missed:
  *
- *      opener (scope_open)                        canceller (spread)
- *      1  write parent, word, depth               1  mark the parent
+ *      opener (scope_open, scopei_scope_open)     canceller (spread)
+ *      1  write parent, word, top                 1  mark the parent
  *      2  barrier                                 2  barrier
- *      3  parent marked? mark itself              3  visit every scope below depth; marked any? again from 2
+ *      3  parent marked? mark itself              3  visit every scope below top; marked any? again from 2
  *
  * The opener's barrier is for the compiler alone: the canceller's makes every running thread pass a fence (membarrier), so
  * opening a scope costs none.  Where the system has no such call, the opener fences. */
@@ -32,9 +32,19 @@ static bool word_marked(uint64_t word)
     return (word & SCOPEI_REASON_MASK) != SCOPE_REASON_NONE;
 }
 
+void scopei_event(struct scope *s)
+{
+    /* Relaxed: seen by the owner at the end, who is the caller, or waits for it. */
+    while (!(load_relaxed(&s->cancel) & SCOPEI_EVENT)) {
+        uint64_t word = load_relaxed(&s->cancel);
+        (void)cas_acq_rel(&s->cancel, word, word | SCOPEI_EVENT); /* pairs with: scope_visit */
+    }
+}
+
+/* The same is done in taskscope.h, by scopei_scope_open. */
 void scopei_cancel_renew(struct scope *s)
 {
-    uint64_t generation = (load_relaxed(&s->cancel) | SCOPEI_REASON_MASK) + 1; /* Relaxed: see below. */
+    uint64_t generation = (load_relaxed(&s->cancel) | SCOPEI_EVENTFUL) + 1; /* Relaxed: see below. */
     /* pairs with: scope_visit; who sees this generation sees its parent and token.  A mark swung on the old generation
      * between load and store is overwritten, as it was meant for the scope before. */
     store_release(&s->cancel, generation);
@@ -57,28 +67,38 @@ struct spread {
     bool marked;
 };
 
+/* What s is to be marked with, as things stand; NONE: nothing. */
+static enum scope_reason visit_reason(const struct scope *s, const struct spread *spread)
+{
+    /* Relaxed: written before the generation that the caller has acquired; if they are newer its swing fails. */
+    const struct scope *parent = load_relaxed_ptr(&s->parent);
+    if (parent && scope_cancelled(parent))
+        return SCOPE_REASON_PARENT;
+    return spread->token && load_relaxed_ptr(&s->token) == spread->token ? SCOPE_REASON_TOKEN : SCOPE_REASON_NONE;
+}
+
 static void scope_visit(struct scope *s, struct spread *spread)
 {
-    uint64_t word = load_acquire(&s->cancel); /* pairs with: scopei_cancel_renew */
-    if (word_marked(word))
-        return;
-    /* Relaxed: written before the generation that we have acquired; if they are newer the swing fails. */
-    const struct scope *parent = load_relaxed_ptr(&s->parent);
-    enum scope_reason reason = SCOPE_REASON_NONE;
-    if (parent && scope_cancelled(parent))
-        reason = SCOPE_REASON_PARENT;
-    else if (spread->token && load_relaxed_ptr(&s->token) == spread->token)
-        reason = SCOPE_REASON_TOKEN;
-    if (reason != SCOPE_REASON_NONE && cas_acq_rel(&s->cancel, word, word | reason)) /* pairs with: scope_visit */
-        spread->marked = true;
+    for (;;) {
+        uint64_t word = load_acquire(&s->cancel); /* pairs with: scopei_cancel_renew */
+        enum scope_reason reason = word_marked(word) ? SCOPE_REASON_NONE : visit_reason(s, spread);
+        if (reason == SCOPE_REASON_NONE)
+            return;
+        if (cas_acq_rel(&s->cancel, word, word | reason)) { /* pairs with: scope_visit */
+            spread->marked = true;
+            return;
+        }
+        /* An event, another mark, or another scope: look again. */
+    }
 }
 
 static void worker_visit(struct worker *w, void *arg)
 {
     struct spread *spread = arg;
-    uint64_t depth = load_acquire(&w->depth); /* pairs with: scope_open */
-    for (uint64_t i = 0; i < depth; i++)
-        scope_visit(&w->scopes[i], spread);
+    const struct scope *top = load_acquire_ptr(&w->top); /* pairs with: scope_open, scopei_scope_open */
+    for (struct scope *s = w->scopes; s < top; s++)
+        scope_visit(s, spread);
+    scopei_deque_request(&w->deque); /* typed calls look whether they are cancelled when they answer */
 }
 
 /* Carries marks inward from every marked scope. */

@@ -67,11 +67,38 @@ static void group_release(struct scope_errors *errors)
     }
 }
 
-void scopei_said_drop(struct said *said)
+static void said_drop(struct said *said)
 {
     if (said->inner)
         group_release(said->inner);
     *said = (struct said){0};
+}
+
+struct said scopei_said_save(struct worker *w)
+{
+    struct said said = w->said;
+    w->said = (struct said){0};
+    w->said_any = 0;
+    return said;
+}
+
+void scopei_said_restore(struct worker *w, struct said said)
+{
+    said_drop(&w->said);
+    w->said = said;
+    w->said_any = said.scope || said.inner;
+}
+
+void scopei_said_add(struct worker *w, struct said said)
+{
+    if (said.inner)
+        scopei_error_inner(w, said.inner);
+    if (said.scope) {
+        w->said.scope = said.scope;
+        w->said.code = said.code;
+        w->said.places |= said.places;
+        w->said_any = 1;
+    }
 }
 
 void scopei_error_inner(struct worker *w, struct scope_errors *errors)
@@ -79,6 +106,7 @@ void scopei_error_inner(struct worker *w, struct scope_errors *errors)
     if (w->said.inner)
         group_release(w->said.inner);
     w->said.inner = errors;
+    w->said_any = 1;
 }
 
 /* Where the errors of s are kept; NULL: nowhere. */
@@ -106,6 +134,7 @@ static struct scope_error *error_at(struct scope *s, uint64_t place)
 /* Counts an error of s, keeps it if there is room, and returns its place. */
 static uint64_t error_record(struct scope *s, int code, uint64_t index)
 {
+    scopei_event(s);
     uint64_t place = add_relaxed(&s->errors, 1); /* Relaxed: the join orders it before the outcome. */
     struct scope_error *error = error_at(s, place);
     if (error) {
@@ -132,13 +161,14 @@ static struct scope_error *said_resolve(struct scope *s, const struct said *said
 
 void scopei_error_returned(struct worker *w, struct scope *s, int code, uint64_t index)
 {
-    struct said said = w->said;
+    struct said said = scopei_said_save(w);
     bool body = index == SCOPE_INDEX_BODY;
-    w->said = (struct said){0};
     struct scope_error *error = said.scope ? said_resolve(s, &said, code, index) : NULL;
     /* Relaxed, both adds: the join orders them before the outcome. */
-    if (code == SCOPE_ECANCELED && !body)
+    if (code == SCOPE_ECANCELED && !body) {
+        scopei_event(s);
         (void)add_relaxed(&s->cancelled, 1);
+    }
     if (code != 0 && code != SCOPE_ECANCELED) {
         if (!body)
             (void)add_relaxed(&s->failed, 1);
@@ -151,7 +181,7 @@ void scopei_error_returned(struct worker *w, struct scope *s, int code, uint64_t
         if (body || s->policy == SCOPE_FAIL_FAST)
             (void)scopei_cancel(s, body ? SCOPE_REASON_BODY : SCOPE_REASON_SIBLING);
     }
-    scopei_said_drop(&said);
+    said_drop(&said);
 }
 
 /* Remembers that w's running task has told its own scope. */
@@ -159,6 +189,7 @@ static void said_note(struct worker *w, struct scope *s, int code, uint64_t plac
 {
     w->said.scope = s;
     w->said.code = code;
+    w->said_any = 1;
     if (place < SCOPE_ERRORS_KEPT)
         w->said.places |= 1u << place;
 }
@@ -177,8 +208,9 @@ int scope_fail(struct scope *s, int code, const char *format, ...)
         (void)vsnprintf(error->message, sizeof(error->message), format, args);
         va_end(args);
     }
-    if (scopei_self && scopei_self->scope == s)
-        said_note(scopei_self, s, code, place);
+    struct worker *w = worker_self();
+    if (w && w->open == s)
+        said_note(w, s, code, place);
     if (s->policy == SCOPE_FAIL_FAST)
         (void)scopei_cancel(s, SCOPE_REASON_SIBLING);
     return code;
@@ -212,9 +244,11 @@ static void report_fill(struct scope_report *report, const struct scope *s, int 
     report->ok = report->spawned - report->failed - report->cancelled - report->skipped;
 }
 
-/* What scope_open expects. */
+/* What scope_run expects of the frame. */
 static void scope_reset(struct scope *s)
 {
+    s->name = NULL;
+    s->policy = SCOPE_FAIL_FAST;
     /* Relaxed: nobody else has the scope any more. */
     store_relaxed(&s->spawned, 0);
     store_relaxed(&s->skipped, 0);

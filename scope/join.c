@@ -29,8 +29,8 @@ struct chunk {
 /* The innermost scope that w itself has open; NULL: none. */
 static struct scope *own_scope(struct worker *w)
 {
-    uint64_t depth = load_relaxed(&w->depth); /* Relaxed: our own word. */
-    return depth ? &w->scopes[depth - 1] : NULL;
+    struct scope *top = load_relaxed_ptr(&w->top); /* Relaxed: our own word. */
+    return top > w->scopes ? top - 1 : NULL;
 }
 
 static bool chunk_add(struct worker *w)
@@ -79,7 +79,7 @@ static struct proxy *proxy_take(struct worker *w, bool *reserve)
 static void proxy_free(struct proxy *proxy)
 {
     struct worker *owner = proxy->node.owner;
-    if (owner == scopei_self) {
+    if (owner == worker_self()) {
         proxy->next = owner->proxies;
         owner->proxies = proxy;
         return;
@@ -96,7 +96,7 @@ static void worker_fini(struct worker *w)
         w->chunks = chunk->next;
         scopei_unmap(chunk, sizeof(*chunk));
     }
-    scopei_said_drop(&w->said);
+    scopei_said_restore(w, (struct said){0});
 }
 
 /* ------------------------------------------------------------------------------------------------------------- Nodes */
@@ -110,21 +110,23 @@ static void node_init(struct node *node, struct worker *owner, struct scope *s, 
     node->spawned = 0;
     node->taken = 0;
     node->skipped = 0;
+    node->inlined = 0;
     store_relaxed(&node->pending, BIAS); /* Relaxed: nobody else knows the node yet. */
 }
 
-void scopei_root_init(struct scope *s, struct worker *w)
+void scopei_root_init(struct scope *s, struct worker *w, uint64_t depth)
 {
     node_init(&s->root, w, s, NULL, 0);
+    store_relaxed(&s->root.line.depth, depth); /* Relaxed: nobody else knows the node yet. */
 }
 
-/* A node of its own for a task that was stolen from origin.  told: origin, or NULL if w waits for the node. */
+/* A node of its own for a task that was stolen from origin.  told: what counts the task, or NULL if w waits for the node. */
 static void proxy_init(struct node *node, struct worker *w, struct node *origin, struct node *told)
 {
     /* Relaxed, all four: the task is ours; thieves learn of the node from a published task. */
     store_relaxed_ptr(&node->line.base, &node->line);
     store_relaxed_ptr(&node->line.up, &origin->line);
-    store_relaxed(&node->line.depth, load_relaxed(&origin->line.depth));
+    store_relaxed(&node->line.depth, 0);
     node_init(node, w, origin->scope, told, origin->hops + 1);
 }
 
@@ -201,9 +203,8 @@ static inline void task_run(struct worker *w, struct node *node, struct scope *s
         scopei_task_drop(word);
         return;
     }
-    scope_fn *fn = (scope_fn *)(uintptr_t)word[TASK_FUNCTION];
     uint64_t meta = word[TASK_META];
-    int code = fn(s, meta & TASK_COPIED ? copy : (void *)(uintptr_t)word[TASK_ARG]);
+    int code = task_function(word)(s, meta & TASK_COPIED ? copy : (void *)(uintptr_t)word[TASK_ARG]);
     if (__builtin_expect(error_said(w, code), 0))
         scopei_error_returned(w, s, code, meta >> TASK_INDEX_SHIFT);
     if (__builtin_expect(meta & TASK_HEAP, 0))
@@ -214,12 +215,10 @@ static inline void task_run(struct worker *w, struct node *node, struct scope *s
 static void task_run_alone(struct worker *w, struct node *node, const struct task *task)
 {
     alignas(16) uint64_t copy[TASK_ARG_WORDS];
-    struct said before = w->said;
+    struct said before = scopei_said_save(w);
     memcpy(copy, &task->word[TASK_ARG], sizeof(copy));
-    w->said = (struct said){0};
     task_run(w, node, node->scope, task->word, copy);
-    scopei_said_drop(&w->said);
-    w->said = before;
+    scopei_said_restore(w, before);
 }
 
 void scopei_task_inline(struct worker *w, struct node *node, const struct task *task)
@@ -232,10 +231,10 @@ void scopei_node_drain(struct worker *w, struct node *node)
 {
     struct deque *d = &w->deque;
     struct scope *s = node->scope;
-    while (d->bottom > w->mark) {
+    while (d->bottom > node->mark) {
         struct slot *slot = deque_pop(d);
         if (!slot && !(slot = scopei_pop_slow(w))) {
-            (void)scopei_deque_reset(d, w->mark);
+            (void)scopei_deque_reset(d, node->mark);
             return;
         }
         /* Out of the slot first, which the task may use again.  Relaxed: our own writes. */
@@ -252,29 +251,48 @@ void scopei_node_drain(struct worker *w, struct node *node)
     }
 }
 
+void scopei_drain_slow(struct scopei_worker *self)
+{
+    struct worker *w = (struct worker *)(void *)self;
+    scopei_node_drain(w, w->node);
+}
+
 /* Runs a stolen task as a run of its own, and drains its node. */
 static void run_in(struct worker *w, struct node *node, const struct task *task)
 {
-    struct scope *outer_scope = w->scope;
+    struct scope *outer = w->open;
     struct node *outer_node = w->node;
     struct lineage *outer_base = w->base;
-    uint64_t outer_mark = w->mark;
 
-    w->scope = node->scope;
+    w->open = node->scope;
     w->node = node;
     w->base = &node->line;
-    w->mark = w->deque.bottom;
+    node->mark = w->deque.bottom;
     scopei_attend_next(w);
-    task_run_alone(w, node, task);
+    if (task->word[TASK_META] & TASK_FORKED)
+        scopei_forked_run(w, task);
+    else
+        task_run_alone(w, node, task);
     scopei_node_drain(w, node);
     if (!node->up) /* the reserve: not left before it has completed */
         (void)scopei_node_wait(w, node);
 
-    w->scope = outer_scope;
+    w->open = outer;
     w->node = outer_node;
     w->base = outer_base;
-    w->mark = outer_mark;
     scopei_attend_next(w);
+}
+
+/* The node that counts a task stolen from origin.  A forked task is not counted there, as its function waits for it; what it
+ * spawns must be, though, so the root counts it until all that has ended. */
+static struct node *node_counting(const struct task *task)
+{
+    struct node *origin = (struct node *)(uintptr_t)task->word[TASK_LINEAGE];
+    if (!(task->word[TASK_META] & TASK_FORKED))
+        return node_shortened(origin);
+    (void)add_acq_rel(&origin->scope->root.pending,
+                      1); /* pairs with: node_done; not too late: its function waits for it */
+    return &origin->scope->root;
 }
 
 /* Hooks: runs a task that was stolen, from a deque or an inbox. */
@@ -283,9 +301,11 @@ static void run_stolen(struct worker *w, const struct task *task)
     bool reserve;
     struct proxy *proxy = proxy_take(w, &reserve);
     struct node *node = &proxy->node;
-    struct node *origin = node_shortened((struct node *)(uintptr_t)task->word[TASK_LINEAGE]);
-    struct scope *s = origin->scope;
-    proxy_init(node, w, origin, reserve ? NULL : origin);
+    struct node *counting = node_counting(task);
+    struct scope *s = counting->scope;
+    bool forked = task->word[TASK_META] & TASK_FORKED;
+    struct node *origin = forked ? (struct node *)(uintptr_t)task->word[TASK_LINEAGE] : counting;
+    proxy_init(node, w, origin, reserve ? NULL : counting);
     run_in(w, node, task);
 
     /* Relaxed: node_done below releases them to the owner. */
@@ -297,7 +317,7 @@ static void run_stolen(struct worker *w, const struct task *task)
         proxy_free(proxy);
     else
         return;
-    node_done(origin);
+    node_done(counting);
 }
 
 const struct pool_hooks scopei_hooks = {

@@ -7,11 +7,62 @@
 #include <stdlib.h>
 #include <string.h>
 
-static_assert(offsetof(struct scope, cancel) == 0, "the public header reads the first word of a scope");
+/* What the inline functions of the public header know. */
+#define SAME(type, public_field, field)                                                         \
+    static_assert(offsetof(struct scopei_##type, public_field) == offsetof(struct type, field), \
+                  "the public header is wrong")
+SAME(slot, function, word[TASK_FUNCTION]);
+SAME(slot, lineage, word[TASK_LINEAGE]);
+SAME(slot, meta, word[TASK_META]);
+SAME(slot, thief, word[TASK_THIEF]);
+SAME(slot, arg, word[TASK_ARG]);
+SAME(node, base, line.base);
+SAME(node, spawned, spawned);
+SAME(node, taken, taken);
+SAME(node, mark, mark);
+SAME(node, scope, scope);
+SAME(node, pending, pending);
+SAME(scope, cancel, cancel);
+SAME(scope, parent, parent);
+SAME(scope, root, root);
+SAME(worker, bottom, deque.bottom);
+SAME(worker, limit, deque.limit);
+SAME(worker, floor, deque.floor);
+SAME(worker, open, open);
+SAME(worker, node, node);
+SAME(worker, base, base);
+SAME(worker, top, top);
+SAME(worker, fresh, fresh);
+SAME(worker, said_any, said_any);
+static_assert(sizeof(struct scope) == SCOPEI_SCOPE_SIZE, "the public header steps from frame to frame");
+static_assert(SCOPEI_BIAS == BIAS && SCOPEI_SPAWNED == TASK_SPAWNED && SCOPEI_FORK2 == TASK_FORK2 &&
+                  SCOPEI_INDEX_SHIFT == TASK_INDEX_SHIFT && SCOPEI_SIZE_MAX == TASK_ARG_WORDS * sizeof(uint64_t),
+              "the public header is wrong");
 static_assert(SCOPE_WORKERS_MAX == POOL_WORKERS_MAX, "the public header says how many workers there can be");
 
-/* How many tasks may run inside each other because the deque was full. */
+/* How many tasks of a node may run inside each other because the deque was full. */
 #define INLINED_MAX 16
+
+/* The archive's copies of the inline functions. */
+extern inline int scope_run(scope_fn *body, void *arg);
+extern inline int scope_spawn(struct scope *s, scope_fn *fn, void *arg);
+extern inline int scope_fork2(struct scope *s, scope_fn *f, void *a, scope_fn *g, void *b);
+extern inline bool scope_cancelled(const struct scope *s);
+extern inline enum scope_reason scope_reason(const struct scope *s);
+extern inline struct scope *scope_of(struct scope_strand strand);
+extern inline struct scope_options scope_options_init(void);
+extern inline struct scope_report scope_report_init(void);
+extern inline void scopei_put(uint64_t *word, uint64_t value);
+extern inline uint64_t scopei_get(const uint64_t *word);
+extern inline bool scopei_may_push(const struct scopei_worker *w, const struct scopei_slot *at);
+extern inline bool scopei_may_pop(const struct scopei_worker *w, const struct scopei_slot *at);
+extern inline void scopei_innermost(struct scopei_worker *w, struct scope *open, struct scopei_node *node);
+extern inline bool scopei_scope_quiet(const struct scopei_scope *s);
+extern inline struct scopei_scope *scopei_scope_open(struct scopei_worker *w);
+extern inline void scopei_scope_drain(struct scopei_worker *w, struct scopei_scope *s);
+extern inline uint64_t scopei_word(const void *from, size_t size, size_t i);
+extern inline void scopei_words_put(struct scopei_slot *slot, const void *from, size_t size);
+extern inline void scopei_words_get(const struct scopei_slot *slot, void *to, size_t size);
 
 /* ------------------------------------------------------------------------------------------------------------- Scopes */
 
@@ -27,82 +78,127 @@ static void report_clear(struct scope_report *report)
     report->size = sizeof(*report);
 }
 
+/* The frame for a scope on w.  NULL: too many are open. */
+static struct scope *frame_next(struct worker *w)
+{
+    struct scope *s = load_relaxed_ptr(&w->top); /* Relaxed, here and below: our own word. */
+    if (s == w->scopes + SCOPES_MAX)
+        return NULL;
+    if (!s->root.owner)
+        scopei_root_init(s, w, (uint64_t)(s - w->scopes) + 1);
+    if (s == w->fresh && w->pool->barrier) /* else scope_run always comes here, to fence */
+        w->fresh = s + 1;
+    return s;
+}
+
 /* Opens a scope on w inside parent.  NULL: too many are open. */
 static struct scope *scope_open(struct worker *w, struct scope *parent, const struct scope_options *options,
                                 struct scope_report *report)
 {
-    uint64_t depth =
-        load_relaxed(&w->depth); /* Relaxed, here and below: our own words; published by the store of depth. */
-    if (depth == SCOPES_MAX)
+    struct scope *s = frame_next(w);
+    if (!s)
         return NULL;
-    struct scope *s = &w->scopes[depth];
-    if (__builtin_expect(!s->root.owner, 0))
-        scopei_root_init(s, w);
-    store_relaxed_ptr(&s->parent, parent);
-    store_relaxed_ptr(&s->token, options ? scope_token_retain(options->token) : NULL);
-    s->name = options ? options->name : NULL;
-    s->policy = options ? options->policy : SCOPE_FAIL_FAST;
+    store_relaxed_ptr(&s->parent, parent); /* Relaxed, here and below: published by the store of top. */
+    if (options) {
+        store_relaxed_ptr(&s->token, scope_token_retain(options->token));
+        s->name = options->name;
+        s->policy = options->policy;
+    }
     s->root.spawned = 0;
     s->root.taken = 0;
+    s->root.mark = w->deque.bottom;
     store_relaxed_ptr(&s->root.line.base, w->base);
-    store_relaxed(&s->root.line.depth, parent ? load_relaxed(&parent->root.line.depth) + 1 : 0);
     if (report)
         store_relaxed_ptr(&s->group, &report->group);
     scopei_cancel_renew(s);
-    store_release(&w->depth, depth + 1); /* pairs with: worker_visit */
+    store_release_ptr(&w->top, s + 1); /* pairs with: worker_visit */
     scopei_cancel_inherit(s);
     return s;
 }
 
-/* True if a scope that has completed, all of whose own tasks were popped again, is not as it was when it opened. */
-static inline bool scope_eventful(const struct scope *s)
+/* A scope of w has ended, all but its frame. */
+static void scope_close(struct worker *w, struct scope *s)
 {
-    /* Relaxed: the join has ordered what others counted. */
-    return scope_cancelled(s) || load_relaxed(&s->errors) || load_relaxed(&s->cancelled) || load_relaxed(&s->spawned);
+    store_release_ptr(&w->top, s); /* pairs with: worker_visit */
+    struct scope_token *token =
+        load_relaxed_ptr(&s->token); /* Relaxed, both: our own word.  The options may have changed. */
+    if (token) {
+        store_relaxed_ptr(&s->token, NULL);
+        scope_token_release(token);
+    }
+    s->name = NULL; /* as scope_run wants them */
+    s->policy = SCOPE_FAIL_FAST;
+}
+
+static bool scope_eventful(const struct scope *s)
+{
+    return (load_relaxed(&s->cancel) & SCOPEI_EVENTFUL) != 0; /* Relaxed: the join has ordered what others wrote. */
 }
 
 /* Runs a whole scope on w.  *errors: as scopei_error_outcome gives them. */
-static inline int scope_perform(struct worker *w, struct scope *parent, const struct scope_options *options,
-                                struct scope_report *report, scope_fn *body, void *arg, struct scope_errors **errors)
+static int scope_perform(struct worker *w, struct scope *parent, const struct scope_options *options,
+                         struct scope_report *report, scope_fn *body, void *arg, struct scope_errors **errors)
 {
-    struct scope *outer_scope = w->scope;
+    struct scope *outer = w->open;
     struct node *outer_node = w->node;
-    uint64_t outer_mark = w->mark;
     struct scope *s = scope_open(w, parent, options, report);
     if (!s)
         return SCOPE_EDEPTH;
-    w->scope = s;
+    w->open = s;
     w->node = &s->root;
-    w->mark = w->deque.bottom;
 
     int code = body(s, arg);
-    if (__builtin_expect(error_said(w, code), 0))
+    if (error_said(w, code))
         scopei_error_returned(w, s, code, SCOPE_INDEX_BODY);
     scopei_node_drain(w, &s->root);
     int status = SCOPE_OK;
     if (!scopei_node_wait(w, &s->root) || code || report || scope_eventful(s))
         status = scopei_error_outcome(s, code, report, errors);
 
-    store_release(&w->depth, load_relaxed(&w->depth) - 1);   /* pairs with: worker_visit.  Relaxed: our own word. */
-    struct scope_token *token = load_relaxed_ptr(&s->token); /* Relaxed: our own word.  The options may have changed. */
-    if (token)
-        scope_token_release(token);
-    w->scope = outer_scope;
+    scope_close(w, s);
+    w->open = outer;
     w->node = outer_node;
-    w->mark = outer_mark;
     return status;
 }
 
-/* The calling thread becomes a guest of the pool; outer: the worker of another pool that it is already, or NULL. */
+/* Inline scope_run: the scope's own tasks are drained, and something is not as usual. */
+int scopei_close_slow(struct scopei_worker *self, struct scope *s, int code)
+{
+    struct worker *w = (struct worker *)(void *)self;
+    struct scope_errors *errors = NULL;
+    int status = SCOPE_OK;
+    if (!scopei_node_wait(w, &s->root) || code || scope_eventful(s))
+        status = scopei_error_outcome(s, code, NULL, &errors);
+    if (errors)
+        scopei_error_inner(w, errors);
+    return status;
+}
+
+/* Inline scope_run: the body has returned code, or said something. */
+int scopei_end_slow(struct scopei_worker *self, struct scope *s, int code)
+{
+    scopei_error_returned((struct worker *)(void *)self, s, code, SCOPE_INDEX_BODY);
+    scopei_drain_slow(self);
+    return scopei_close_slow(self, s, code);
+}
+
+/* Inline functions: a task of s has returned code, or said something. */
+void scopei_task_ended(struct scopei_worker *w, struct scope *s, int code, uint64_t index)
+{
+    scopei_error_returned((struct worker *)(void *)w, s, code, index);
+}
+
+/* The calling thread becomes a guest of the pool; outer: the worker that it is already, of another pool or inside a typed call,
+ * or NULL. */
 static int run_as_guest(struct scope_pool *pool, struct worker *outer, const struct scope_options *options,
                         struct scope_report *report, scope_fn *body, void *arg, struct scope_errors **errors)
 {
     if (scopei_pool_foreign(pool))
         return SCOPE_EFORK;
-    struct worker *w = scopei_guest_enter(pool);
+    struct worker *w = scopei_guest_enter(pool, outer);
     if (!w)
         return SCOPE_ENOMEM;
-    int status = scope_perform(w, outer ? outer->scope : NULL, options, report, body, arg, errors);
+    int status = scope_perform(w, outer ? worker_scope(outer) : NULL, options, report, body, arg, errors);
     scopei_guest_leave(w, outer);
     return status;
 }
@@ -113,7 +209,7 @@ int scope_run_with(const struct scope_options *options, struct scope_report *rep
         return SCOPE_EINVAL;
     if (report)
         report_clear(report);
-    struct worker *w = scopei_self;
+    struct worker *w = worker_self();
     struct scope_pool *pool = options ? options->pool : NULL;
     if (!pool)
         pool = w ? w->pool : scopei_pool_default(&scopei_hooks);
@@ -121,30 +217,16 @@ int scope_run_with(const struct scope_options *options, struct scope_report *rep
         return SCOPE_ENOMEM;
     struct scope_errors *errors = NULL;
     struct said said = {0};
-    if (w) {
-        said = w->said;
-        w->said = (struct said){0};
-    }
-    int status = w && w->pool == pool ? scope_perform(w, w->scope, options, report, body, arg, &errors)
-                                      : run_as_guest(pool, w, options, report, body, arg, &errors);
     if (w)
-        w->said = said;
+        said = scopei_said_save(w);
+    int status = w && w->pool == pool && w->open ? scope_perform(w, w->open, options, report, body, arg, &errors)
+                                                 : run_as_guest(pool, w, options, report, body, arg, &errors);
+    if (w)
+        scopei_said_restore(w, said);
     if (errors)
         scopei_error_inner(w, errors);
     if (report)
         report->status = status;
-    return status;
-}
-
-int scope_run(scope_fn *body, void *arg)
-{
-    struct worker *w = scopei_self;
-    if (!body || !w || error_said(w, 0))
-        return scope_run_with(NULL, NULL, body, arg);
-    struct scope_errors *errors = NULL;
-    int status = scope_perform(w, w->scope, NULL, NULL, body, arg, &errors);
-    if (__builtin_expect(errors != NULL, 0))
-        scopei_error_inner(w, errors);
     return status;
 }
 
@@ -155,20 +237,25 @@ static uint64_t word_of(const void *pointer)
     return (uint64_t)(uintptr_t)pointer;
 }
 
+static uint64_t function_word(scope_fn *fn)
+{
+    return (uint64_t)(uintptr_t)fn | TASK_SPAWNED;
+}
+
 static bool encloses(const struct scope *s, const struct worker *w)
 {
     /* Relaxed: the scopes around us are open, and were so before we started. */
-    for (const struct scope *inner = w ? w->scope : NULL; inner; inner = load_relaxed_ptr(&inner->parent))
+    for (const struct scope *inner = w ? worker_scope(w) : NULL; inner; inner = load_relaxed_ptr(&inner->parent))
         if (inner == s)
             return true;
     return false;
 }
 
-/* Spawns into a scope that w is inside of, by way of an inbox.  A task of an enclosing scope may not lie on top of the inner
- * one's in the deque. */
-static int spawn_inbox(struct worker *w, struct scope *s, struct task *task)
+/* A task of an enclosing scope may not lie on top of the inner one's in the deque. */
+int scopei_spawn_inbox(struct worker *w, struct scope *s, struct task *task)
 {
     struct worker *at = w->pool == s->root.owner->pool ? w : s->root.owner;
+    scopei_event(s);
     task->word[TASK_LINEAGE] = word_of(&s->root.line);
     task->word[TASK_META] |= add_relaxed(&s->spawned, 1) << TASK_INDEX_SHIFT; /* Relaxed: the join orders it. */
     (void)add_acq_rel(&s->root.pending, 1); /* pairs with: node_done; before the task can run */
@@ -188,62 +275,60 @@ static int spawn_inbox(struct worker *w, struct scope *s, struct task *task)
 static int spawn_full(struct worker *w, struct task *task)
 {
     struct node *node = w->node;
-    if (w->inlined >= INLINED_MAX && spawn_inbox(w, node->scope, task) == SCOPE_OK)
+    if (node->inlined >= INLINED_MAX && scopei_spawn_inbox(w, node->scope, task) == SCOPE_OK)
         return SCOPE_OK;
-    w->inlined++;
+    node->inlined++;
     task->word[TASK_META] |= node->spawned++ << TASK_INDEX_SHIFT;
     scopei_task_inline(w, node, task);
-    w->inlined--;
+    node->inlined--;
     return SCOPE_OK;
 }
 
-/* Fills the slot of a spawn into w's innermost scope.  Relaxed: published by the release of pub. */
-static inline void slot_fill(struct worker *w, struct slot *slot, scope_fn *fn, uint64_t flags, uint64_t arg)
+/* Where the deque may be reset to while w's innermost node spawns: not below a fork that waits to be joined.  NULL: nowhere.
+ * It is looked through when it is full and all of it has been stolen, which costs little per spawn. */
+static struct slot *spawn_mark(struct worker *w)
 {
-    struct node *node = w->node;
-    store_relaxed(&slot->word[TASK_FUNCTION], (uint64_t)(uintptr_t)fn);
-    store_relaxed(&slot->word[TASK_LINEAGE], word_of(&node->line));
-    store_relaxed(&slot->word[TASK_META], flags | node->spawned++ << TASK_INDEX_SHIFT);
-    store_relaxed(&slot->word[TASK_ARG], arg);
+    struct slot *slot = w->deque.bottom;
+    if (!deque_full(&w->deque) || deque_private(&w->deque) || !scopei_deque_starved(&w->deque))
+        return NULL;
+    while (slot > w->node->mark && load_relaxed(&slot[-1].word[TASK_FUNCTION]) & TASK_SPAWNED) /* Relaxed: our own. */
+        slot--;
+    return slot;
 }
 
-/* Spawns into the innermost scope, when there is more to do than fill a slot. */
+/* Spawns into the innermost scope. */
 static int spawn_here(struct worker *w, struct task *task)
 {
+    struct node *node = w->node;
     struct slot *slot = deque_push(&w->deque);
     bool slow = slot == NULL;
-    if (slow && !(slot = scopei_push_slow(w)))
+    if (slow && !(slot = scopei_push_slow(w, spawn_mark(w))))
         return spawn_full(w, task);
-    slot_fill(w, slot, (scope_fn *)(uintptr_t)task->word[TASK_FUNCTION], task->word[TASK_META], task->word[TASK_ARG]);
-    for (size_t i = TASK_ARG + 1; i < SLOT_WORDS; i++)
-        store_relaxed(&slot->word[i], task->word[i]); /* Relaxed: as in slot_fill. */
-    scopei_attend(w);
+    task->word[TASK_LINEAGE] = word_of(&node->line);
+    task->word[TASK_META] |= node->spawned++ << TASK_INDEX_SHIFT;
+    for (size_t i = 0; i < SLOT_WORDS; i++)
+        store_relaxed(&slot->word[i], task->word[i]); /* Relaxed: published by the release of pub. */
+    if (slow)
+        scopei_attend(w);
     return SCOPE_OK;
 }
+
 /* Any spawn. */
 static int spawn(struct scope *s, struct task *task)
 {
-    struct worker *w = scopei_self;
+    struct worker *w = worker_self();
     if (!encloses(s, w))
         return SCOPE_EPERM;
     if (scope_cancelled(s))
         return SCOPE_ECANCELED;
-    return w->scope == s ? spawn_here(w, task) : spawn_inbox(w, s, task);
+    return w->open == s ? spawn_here(w, task) : scopei_spawn_inbox(w, s, task);
 }
 
-int scope_spawn(struct scope *s, scope_fn *fn, void *arg)
+int scopei_spawn_slow(struct scope *s, scope_fn *fn, void *arg)
 {
-    struct worker *w = scopei_self;
     if (!s || !fn)
         return SCOPE_EINVAL;
-    if (__builtin_expect(w && w->scope == s && !scope_cancelled(s), 1)) {
-        struct slot *slot = deque_push(&w->deque);
-        if (__builtin_expect(slot != NULL, 1)) {
-            slot_fill(w, slot, fn, 0, word_of(arg));
-            return SCOPE_OK;
-        }
-    }
-    struct task task = {.word = {[TASK_FUNCTION] = (uint64_t)(uintptr_t)fn, [TASK_ARG] = word_of(arg)}};
+    struct task task = {.word = {[TASK_FUNCTION] = function_word(fn), [TASK_ARG] = word_of(arg)}};
     return spawn(s, &task);
 }
 
@@ -254,7 +339,7 @@ static int spawn_heap_copy(struct scope *s, scope_fn *fn, const void *arg, size_
         return SCOPE_ENOMEM;
     memcpy(copy, arg, size);
     struct task task = {
-        .word = {[TASK_FUNCTION] = (uint64_t)(uintptr_t)fn, [TASK_META] = TASK_HEAP, [TASK_ARG] = word_of(copy)}};
+        .word = {[TASK_FUNCTION] = function_word(fn), [TASK_META] = TASK_HEAP, [TASK_ARG] = word_of(copy)}};
     int status = spawn(s, &task);
     if (status != SCOPE_OK)
         free(copy);
@@ -267,7 +352,7 @@ int scope_spawn_copy(struct scope *s, scope_fn *fn, const void *arg, size_t size
         return SCOPE_EINVAL;
     if (size > TASK_ARG_WORDS * sizeof(uint64_t))
         return spawn_heap_copy(s, fn, arg, size);
-    struct task task = {.word = {[TASK_FUNCTION] = (uint64_t)(uintptr_t)fn, [TASK_META] = TASK_COPIED}};
+    struct task task = {.word = {[TASK_FUNCTION] = function_word(fn), [TASK_META] = TASK_COPIED}};
     memcpy(&task.word[TASK_ARG], arg, size);
     return spawn(s, &task);
 }

@@ -23,19 +23,24 @@
 /* As many scopes as can be open on one worker's stack at once: with any real body an 8 MiB stack holds about as many. */
 #define SCOPES_MAX 8192
 
+/* The first line is known to the inline functions of taskscope.h, as struct scopei_node. */
 struct node {
     struct lineage line; /* first: a node is found by its lineage.  O writes, anybody reads */
+    /* O, owner only */
+    uint64_t spawned;
+    uint64_t taken;    /* of them, popped again by the owner */
+    struct slot *mark; /* where in the owner's deque the node's tasks begin */
     /* I, while open */
     struct scope *scope;
     struct node *up; /* told when the node completes: that of the stolen task; NULL: the owner waits and is unparked */
+    /* Anybody */
+    struct atomic_u64 pending;
+    /* I, while open */
     struct worker *owner;
     unsigned hops; /* a proxy's: how many proxies lie between it and a root; 0 for a root */
     /* O, owner only */
-    uint64_t spawned;
-    uint64_t taken;   /* of them, popped again by the owner */
-    uint64_t skipped; /* of those, not run since the scope was cancelled */
-    /* Anybody */
-    struct atomic_u64 pending;
+    unsigned inlined; /* tasks that run inside each other, as the deque was full */
+    uint64_t skipped; /* of those taken, not run since the scope was cancelled */
 };
 
 /* The node of a stolen task. */
@@ -45,36 +50,49 @@ struct proxy {
 };
 
 /* Scopes live in the worker's stack of frames, so their memory is only ever reused for scopes: a canceller may look at one
- * that has just ended. */
+ * that has just ended.  cancel, parent and root are known to the inline functions of taskscope.h, as struct scopei_scope.
+ * What is said to be as scope_run wants it is so whenever no scope is open in the frame. */
 struct scope {
-    /* Anybody; the first word is known to the public header */
-    struct atomic_u64 cancel; /* generation << 8 | reason: cancel.c */
+    /* Anybody */
+    alignas(CACHE_LINE) struct atomic_u64 cancel; /* generation << 8 | event | reason: cancel.c */
     /* O writes while opening, anybody reads */
     struct atomic_ptr parent; /* struct scope *: the enclosing one; NULL */
-    struct atomic_ptr token;  /* struct scope_token *: held; NULL */
+    struct atomic_ptr token;  /* struct scope_token *: held; NULL, which scope_run wants */
     /* I, while open */
-    const char *name;
-    enum scope_policy policy;
+    const char *name;         /* scope_run wants NULL */
+    enum scope_policy policy; /* scope_run wants SCOPE_FAIL_FAST */
     /* O, owner only */
     bool reserve_used;
+    /* Anybody: where errors are kept */
+    struct atomic_ptr group; /* struct scope_errors *; NULL: nowhere yet, which scope_run wants */
     /* Nodes */
-    struct node root;
+    alignas(CACHE_LINE) struct node root;
     struct proxy reserve; /* for one stolen task at a time, when there is no memory for proxies: join.c */
     /* Anybody, relaxed adds: summed up when the scope has completed, and all zero when one opens */
-    struct atomic_u64 spawned; /* by others than the root node's plain counter */
-    struct atomic_u64 skipped; /* likewise */
+    alignas(CACHE_LINE) struct atomic_u64 spawned; /* by others than the root node's plain counter */
+    struct atomic_u64 skipped;                     /* likewise */
     struct atomic_u64 failed;
     struct atomic_u64 cancelled;
     struct atomic_u64 errors; /* total */
-    struct atomic_ptr group;  /* struct scope_errors *: where they are kept; NULL: nowhere yet */
 };
+
+/* The innermost scope of w; NULL: none. */
+static inline struct scope *worker_scope(const struct worker *w)
+{
+    return w->node ? w->node->scope : NULL;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- scope.c */
+
+/* Spawns into a scope that the caller is inside of, by way of an inbox. */
+int scopei_spawn_inbox(struct worker *w, struct scope *s, struct task *task);
 
 /* ------------------------------------------------------------------------------------------------------------ join.c */
 
-/* Makes the root node of s, a frame of w that has not been used yet. */
-void scopei_root_init(struct scope *s, struct worker *w);
+/* Makes the root node of s, a frame of w that has not been used yet; depth: which one, from 1. */
+void scopei_root_init(struct scope *s, struct worker *w, uint64_t depth);
 
-/* Runs or skips the node's tasks that are still in w's deque; the node is w's innermost. */
+/* Runs or skips the node's tasks that are still in w's deque, down to its mark; the node is w's innermost. */
 void scopei_node_drain(struct worker *w, struct node *node);
 
 /* A root node is drained: waits until every task of it has ended.  Returns true if no task of it was ever counted by
@@ -89,12 +107,25 @@ void scopei_task_drop(const uint64_t *word);
 
 extern const struct pool_hooks scopei_hooks;
 
-/* The low bits of TASK_META; above them is the spawn index. */
-enum { TASK_COPIED = 1, TASK_HEAP = 2, TASK_INDEX_SHIFT = 8 };
+/* The low bits of a spawned task's TASK_META, beside TASK_FORKED; above them is the spawn index. */
+enum { TASK_COPIED = 2, TASK_HEAP = 4, TASK_INDEX_SHIFT = 8 };
+
+static inline scope_fn *task_function(const uint64_t *word)
+{
+    return (scope_fn *)(uintptr_t)(word[TASK_FUNCTION] & ~TASK_SPAWNED);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ fork.c */
+
+/* Runs a stolen forked task on w, whose node is that of the run, leaves the result in its slot, and tells its owner. */
+void scopei_forked_run(struct worker *w, const struct task *task);
 
 /* ---------------------------------------------------------------------------------------------------------- cancel.c */
 
-/* Gives s, which is being opened, a new generation, uncancelled. */
+/* Something has happened in s that its end must look at. */
+void scopei_event(struct scope *s);
+
+/* Gives s, which is being opened, a new generation, uncancelled and without events. */
 void scopei_cancel_renew(struct scope *s);
 
 /* After s has become visible: takes over a cancellation of its parent or token. */
@@ -108,11 +139,16 @@ bool scopei_cancel(struct scope *s, enum scope_reason reason);
 /* True if the task that has just returned code said anything that scopei_error_returned must see to. */
 static inline bool error_said(const struct worker *w, int code)
 {
-    return code != 0 || w->said.scope || w->said.inner;
+    return code != 0 || w->said_any;
 }
 
-/* Frees what a task said that nobody will ask for. */
-void scopei_said_drop(struct said *said);
+/* Puts aside what w's running task has said so far, for a task that runs inside it; and puts it back, dropping what that
+ * one said. */
+struct said scopei_said_save(struct worker *w);
+void scopei_said_restore(struct worker *w, struct said said);
+
+/* w's running task has said this, too, in a part of it that ran elsewhere. */
+void scopei_said_add(struct worker *w, struct said said);
 
 /* Keeps the errors of an inner scope that has ended on w, in case the running task returns them. */
 void scopei_error_inner(struct worker *w, struct scope_errors *errors);

@@ -53,8 +53,11 @@ extern "C" {
 #endif
 
 #define SCOPE_VERSION_MAJOR 0
-#define SCOPE_VERSION_MINOR 1
+#define SCOPE_VERSION_MINOR 2
 #define SCOPE_VERSION_PATCH 0
+
+/* A function that is compiled into its callers; the archive has it, too, for those who want its address. */
+#define SCOPEI_INLINE inline __attribute__((always_inline))
 
 /* ------------------------------------------------------------------------------------------------- Types and codes */
 
@@ -150,8 +153,8 @@ struct scope_report {
 };
 
 /* Options and report with size set and every other field zero. */
-static inline struct scope_options scope_options_init(void);
-static inline struct scope_report scope_report_init(void);
+SCOPEI_INLINE struct scope_options scope_options_init(void);
+SCOPEI_INLINE struct scope_report scope_report_init(void);
 
 /* Frees the nested groups of a report (nothing else is on the heap) and clears the group.  NULL and a report that was
  * never filled are fine.  Any thread. */
@@ -171,7 +174,7 @@ size_t scope_report_print(const struct scope_report *report, char *text, size_t 
  *            task returned SCOPE_ECANCELED.  Negative SCOPE_E... : the body was not run.
  *   Cancel   if the enclosing scope is cancelled already, the body still runs and is told at its first poll.
  *   Memory   what the tasks wrote is visible to the caller. */
-int scope_run(scope_fn *body, void *arg);
+SCOPEI_INLINE int scope_run(scope_fn *body, void *arg);
 
 /* The same with options and a report, either of which may be NULL.  On SCOPE_EINVAL the report is not touched. */
 int scope_run_with(const struct scope_options *options, struct scope_report *report, scope_fn *body, void *arg);
@@ -183,7 +186,7 @@ int scope_run_with(const struct scope_options *options, struct scope_report *rep
  *            calling thread is not inside s; SCOPE_ENOMEM: only for an s that is not the innermost open one.
  *   Cost     a few nanoseconds for the innermost scope; never a system call unless a worker sleeps.
  * What was written before the spawn is visible to the task. */
-int scope_spawn(struct scope *s, scope_fn *fn, void *arg);
+SCOPEI_INLINE int scope_spawn(struct scope *s, scope_fn *fn, void *arg);
 
 /* The largest argument that scope_spawn_copy takes, in bytes. */
 #define SCOPE_COPY_MAX 65536
@@ -198,15 +201,66 @@ int scope_spawn_copy(struct scope *s, scope_fn *fn, const void *arg, size_t size
 int scope_cancel(struct scope *s);
 
 /* True once s is cancelled, from then on.  One load; poll it as often as you like.  Any thread that is inside s. */
-static inline bool scope_cancelled(const struct scope *s);
+SCOPEI_INLINE bool scope_cancelled(const struct scope *s);
 
 /* Why s was cancelled; SCOPE_REASON_NONE if it was not. */
-static inline enum scope_reason scope_reason(const struct scope *s);
+SCOPEI_INLINE enum scope_reason scope_reason(const struct scope *s);
 
 /* Records an error with a printf-style message for s, cancels s if its policy says so, and returns code, to be used as
  * `return scope_fail(s, code, "...", ...)`: a task that returns the code is not recorded a second time.  A code of 0 is
  * recorded as SCOPE_EINVAL. */
 int scope_fail(struct scope *s, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* ------------------------------------------------------------------------------------------------------------- Forks */
+
+/* Calls f(s, a) and g(s, b), perhaps at the same time, and returns when both have returned: f as a task that others may
+ * steal, g at once.  s: the innermost scope of the caller.  The two are as function calls: they are not counted as tasks of s,
+ * and their codes are returned, not recorded; what either of them spawns into s is joined when s ends.
+ *   Returns  g's code, if it is not 0, else f's.  f is not called if s was cancelled before it started; its code is then
+ *            SCOPE_ECANCELED.  SCOPE_EINVAL: NULL; SCOPE_EPERM: s is not the innermost scope of the caller, or the caller
+ *            runs inside a typed task; nothing was called. */
+SCOPEI_INLINE int scope_fork2(struct scope *s, scope_fn *f, void *a, scope_fn *g, void *b);
+
+/* Typed tasks: recursion at the cost of a function call.
+ *
+ *     SCOPE_TASK(long, fib, int)
+ *
+ *     static inline long fib(struct scope_strand strand, int n)
+ *     {
+ *         if (n < 2)
+ *             return n;
+ *         fib_fork(&strand, n - 1);
+ *         long b = fib(strand, n - 2);
+ *         long a = fib_join(&strand);
+ *         return a + b;
+ *     }
+ *
+ *     ... in the body of a scope or in a task of it:   long r = fib_call(s, 40);
+ *
+ * SCOPE_TASK(result, name, argument) declares four functions.  result and argument are types of at most 32 bytes; pass more
+ * by a pointer, and none by an int that nobody reads.
+ *   result name(struct scope_strand strand, argument a)       what you write: the task.  static inline lets compilers unroll it
+ *   void name_fork(struct scope_strand *strand, argument a)   from here on, others may run name(..., a)
+ *   result name_join(struct scope_strand *strand)             the result of the fork that was joined by nobody yet and is the
+ *                                                             newest: runs it here, if nobody else does
+ *   result name_call(struct scope *s, argument a)             name(a) from a body or a task, where there is no strand yet; s is
+ *                                                             the innermost scope of the caller (else the program is aborted)
+ * A strand is a place in the worker's deque.  fork advances it and join takes it back, so a call in between gets the strand as
+ * it is then.  Every fork is joined by the function that made it, before it returns, newest first; that is not checked.
+ *
+ * Cancellation: when the scope has been cancelled, a join whose task nobody has started gives a result of all zero bytes.  Poll
+ * scope_cancelled(scope_of(strand)) in long leaves.  Errors: scope_fail(scope_of(strand), ...); it cancels as the scope's
+ * policy says, and scope_run reports it.
+ * Typed tasks are not counted as tasks of the scope, since they are joined as calls are.  They may spawn into it, and run scopes
+ * of their own: that costs some tens of nanoseconds more than elsewhere.
+ * More than 4096 forks that wait to be joined: the next ones run at once. */
+struct scope_strand {
+    struct scopei_slot *at;       /* where the next fork goes */
+    struct scopei_worker *worker; /* whose deque it is */
+};
+
+/* The innermost scope of a typed task. */
+SCOPEI_INLINE struct scope *scope_of(struct scope_strand strand);
 
 /* ------------------------------------------------------------------------------------------------------------ Tokens */
 
@@ -245,23 +299,340 @@ int scope_pool_destroy(struct scope_pool *pool);
  * (0 if it can't be). */
 unsigned scope_pool_workers(const struct scope_pool *pool);
 
-/* --------------------------------------------------------------------------- Private: what the inline functions need */
+/* --------------------------------------------------------------------------- Private: what the inline functions need
+ *
+ * Nothing below is for users: it changes with every version.  These structs are the beginnings of what deque/, sched/ and
+ * scope/ declare, where their fields are explained; scope.c asserts that they agree. */
 
-/* The first word of a scope: the low byte is the reason, the rest a generation (scope/cancel.c). */
-#define SCOPEI_REASON_MASK 0xffu
+#define SCOPEI_REASON_MASK 0x7fu /* in the first word of a scope: why it was cancelled */
+#define SCOPEI_EVENT 0x80u       /* something for its end to look at */
+#define SCOPEI_EVENTFUL 0xffu    /* either */
+#define SCOPEI_SCOPE_SIZE 384u
+#define SCOPEI_BIAS ((uint64_t)1 << 62)
+#define SCOPEI_SPAWNED ((uint64_t)1 << 63) /* in the word function */
+#define SCOPEI_FORK2 1u                    /* in place of a function: scope_fork2 */
+#define SCOPEI_FLAGS 0xffu                 /* of the word meta; above them is the spawn's index */
+#define SCOPEI_INDEX_SHIFT 8u
+#define SCOPEI_SIZE_MAX 32u
+#define SCOPEI_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define SCOPEI_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
-static inline enum scope_reason scope_reason(const struct scope *s)
+struct __attribute__((may_alias, aligned(64))) scopei_slot {
+    uint64_t function, lineage, meta, thief, arg[4];
+};
+
+struct __attribute__((may_alias)) scopei_node {
+    uint64_t base, up, depth;
+    uint64_t spawned, taken;
+    struct scopei_slot *mark;
+    struct scope *scope;
+    void *told;
+    uint64_t pending;
+};
+
+struct __attribute__((may_alias)) scopei_scope {
+    uint64_t cancel;
+    struct scope *parent;
+    uint64_t more[6];
+    struct scopei_node root;
+};
+
+struct __attribute__((may_alias)) scopei_worker {
+    uint64_t limit, floor;
+    uint64_t more[6];
+    struct scopei_slot *bottom;
+    uint64_t thieves[23];
+    struct scope *open;
+    struct scopei_node *node;
+    uint64_t base;
+    struct scopei_scope *top, *fresh;
+    uint64_t said_any;
+};
+
+extern __thread struct scopei_worker *scopei_self __attribute__((tls_model("initial-exec")));
+
+/* The same calls when something is not as usual. */
+int scopei_spawn_slow(struct scope *s, scope_fn *fn, void *arg);
+void scopei_task_ended(struct scopei_worker *w, struct scope *s, int code, uint64_t index);
+void scopei_drain_slow(struct scopei_worker *w);
+int scopei_end_slow(struct scopei_worker *w, struct scope *s, int code);
+int scopei_close_slow(struct scopei_worker *w, struct scope *s, int code);
+struct scopei_slot *scopei_join_slow(struct scopei_worker *w, struct scopei_slot *at);
+int scopei_fork2_slow(struct scope *s, scope_fn *f, void *a, scope_fn *g, void *b);
+int scopei_join2_slow(struct scopei_worker *w, struct scopei_slot *at, int second);
+struct scope_strand scopei_call_begin(struct scope *s, const char *name);
+void scopei_call_end(struct scopei_worker *w, struct scope *s, struct scopei_slot *at);
+
+typedef void scopei_forked_fn(struct scopei_worker *w, struct scopei_slot *slot);
+void scopei_fork_slow(struct scopei_worker *w, struct scopei_slot *at, scopei_forked_fn *run, const void *arg,
+                      size_t size);
+
+SCOPEI_INLINE enum scope_reason scope_reason(const struct scope *s)
 {
-    const uint64_t *word = (const uint64_t *)(const void *)s;
-    return (enum scope_reason)(__atomic_load_n(word, __ATOMIC_RELAXED) & SCOPEI_REASON_MASK);
+    const struct scopei_scope *scope = (const struct scopei_scope *)(const void *)s;
+    return (enum scope_reason)(__atomic_load_n(&scope->cancel, __ATOMIC_RELAXED) & SCOPEI_REASON_MASK);
 }
 
-static inline bool scope_cancelled(const struct scope *s)
+SCOPEI_INLINE bool scope_cancelled(const struct scope *s)
 {
     return scope_reason(s) != SCOPE_REASON_NONE;
 }
 
-static inline struct scope_options scope_options_init(void)
+/* Stores one word of a slot.  Relaxed: published by a release of pub, in scopei_deque_publish. */
+SCOPEI_INLINE void scopei_put(uint64_t *word, uint64_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+SCOPEI_INLINE uint64_t scopei_get(const uint64_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+/* True if a plain push, or a plain pop, is allowed: there is room, or a private task, and no request. */
+SCOPEI_INLINE bool scopei_may_push(const struct scopei_worker *w, const struct scopei_slot *at)
+{
+    return (uint64_t)(uintptr_t)at < scopei_get(&w->limit);
+}
+
+SCOPEI_INLINE bool scopei_may_pop(const struct scopei_worker *w, const struct scopei_slot *at)
+{
+    return (uint64_t)(uintptr_t)at >= scopei_get(&w->floor);
+}
+
+SCOPEI_INLINE int scope_spawn(struct scope *s, scope_fn *fn, void *arg)
+{
+    struct scopei_worker *w = scopei_self;
+    if (SCOPEI_LIKELY(fn && w && w->open == s && s && !scope_cancelled(s))) {
+        struct scopei_slot *slot = w->bottom;
+        if (SCOPEI_LIKELY(scopei_may_push(w, slot))) {
+            struct scopei_node *node = w->node;
+            scopei_put(&slot->function, (uint64_t)(uintptr_t)fn | SCOPEI_SPAWNED);
+            scopei_put(&slot->lineage, (uint64_t)(uintptr_t)node);
+            scopei_put(&slot->meta, node->spawned++ << SCOPEI_INDEX_SHIFT);
+            scopei_put(&slot->arg[0], (uint64_t)(uintptr_t)arg);
+            w->bottom = slot + 1;
+            return SCOPE_OK;
+        }
+    }
+    return scopei_spawn_slow(s, fn, arg);
+}
+
+SCOPEI_INLINE void scopei_innermost(struct scopei_worker *w, struct scope *open, struct scopei_node *node)
+{
+    __atomic_store_n(&w->open, open, __ATOMIC_RELAXED); /* atomic only to keep compilers from pairing them in vectors */
+    __atomic_store_n(&w->node, node, __ATOMIC_RELAXED);
+}
+
+/* Opens the next frame of w.  The caller has seen that it has been used before, and that the system has a barrier. */
+SCOPEI_INLINE struct scopei_scope *scopei_scope_open(struct scopei_worker *w)
+{
+    struct scopei_scope *s = w->top;
+    struct scope *parent = w->open;
+    s->root.base = w->base;
+    s->root.spawned = 0;
+    s->root.taken = 0;
+    s->root.mark = w->bottom;
+    __atomic_store_n(&s->parent, parent, __ATOMIC_RELAXED);
+    /* Release, both: pairs with worker_visit, scope_visit in cancel.c, where this is explained. */
+    __atomic_store_n(&s->cancel, (scopei_get(&s->cancel) | SCOPEI_EVENTFUL) + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&w->top, (struct scopei_scope *)(void *)((char *)s + SCOPEI_SCOPE_SIZE), __ATOMIC_RELEASE);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (SCOPEI_UNLIKELY(scope_cancelled(parent)))
+        (void)__atomic_fetch_or(&s->cancel, SCOPE_REASON_PARENT, __ATOMIC_RELAXED);
+    return s;
+}
+
+/* Runs the tasks that the innermost scope, s of w's own, still has in the deque. */
+SCOPEI_INLINE void scopei_scope_drain(struct scopei_worker *w, struct scopei_scope *s)
+{
+    struct scopei_slot *mark = s->root.mark, *slot;
+    while ((slot = w->bottom - 1) >= mark) {
+        uint64_t meta = scopei_get(&slot->meta);
+        /* A request or a published task, a cancelled scope, a task with a copied argument. */
+        if (SCOPEI_UNLIKELY(!scopei_may_pop(w, slot) ||
+                            ((scopei_get(&s->cancel) & SCOPEI_REASON_MASK) | (meta & SCOPEI_FLAGS)))) {
+            scopei_drain_slow(w);
+            return;
+        }
+        w->bottom = slot;
+        s->root.taken++;
+        scope_fn *fn = (scope_fn *)(uintptr_t)(scopei_get(&slot->function) & ~SCOPEI_SPAWNED);
+        int code = fn((struct scope *)s, (void *)(uintptr_t)scopei_get(&slot->arg[0]));
+        if (SCOPEI_UNLIKELY((uint64_t)(unsigned)code | w->said_any))
+            scopei_task_ended(w, (struct scope *)s, code, meta >> SCOPEI_INDEX_SHIFT);
+    }
+}
+
+/* True if a scope that is drained has nothing to wait for or to look at. */
+SCOPEI_INLINE bool scopei_scope_quiet(const struct scopei_scope *s)
+{
+    /* Acquire: pairs with node_done in join.c. */
+    return !(scopei_get(&s->cancel) & SCOPEI_EVENTFUL) && s->root.spawned == s->root.taken &&
+           __atomic_load_n(&s->root.pending, __ATOMIC_ACQUIRE) == SCOPEI_BIAS;
+}
+
+SCOPEI_INLINE int scope_run(scope_fn *body, void *arg)
+{
+    struct scopei_worker *w = scopei_self;
+    if (SCOPEI_UNLIKELY(!body || !w || !w->open || w->said_any || w->top >= w->fresh))
+        return scope_run_with(NULL, NULL, body, arg);
+    struct scope *outer = w->open;
+    struct scopei_node *outer_node = w->node;
+    struct scopei_scope *s = scopei_scope_open(w);
+    int status = SCOPE_OK;
+    scopei_innermost(w, (struct scope *)s, &s->root);
+    int code = body((struct scope *)s, arg);
+    if (SCOPEI_UNLIKELY((uint64_t)(unsigned)code | w->said_any)) {
+        status = scopei_end_slow(w, (struct scope *)s, code);
+    } else {
+        scopei_scope_drain(w, s);
+        if (SCOPEI_UNLIKELY(!scopei_scope_quiet(s)))
+            status = scopei_close_slow(w, (struct scope *)s, 0);
+    }
+    scopei_innermost(w, outer, outer_node);
+    __atomic_store_n(&w->top, s, __ATOMIC_RELEASE); /* pairs with worker_visit in cancel.c */
+    return status;
+}
+
+/* Forks: the words of a slot that a fork writes, and how its task is called. */
+
+SCOPEI_INLINE struct scope *scope_of(struct scope_strand strand)
+{
+    return strand.worker->node->scope;
+}
+
+/* The i-th word of the size bytes at from. */
+SCOPEI_INLINE uint64_t scopei_word(const void *from, size_t size, size_t i)
+{
+    uint64_t word = 0;
+    if (size <= 8 * i)
+        return 0;
+    __builtin_memcpy(&word, (const char *)from + 8 * i, size - 8 * i < 8 ? size - 8 * i : 8);
+    return word;
+}
+
+SCOPEI_INLINE void scopei_words_put(struct scopei_slot *slot, const void *from, size_t size)
+{
+    scopei_put(&slot->arg[0], scopei_word(from, size, 0));
+    if (size > 8)
+        scopei_put(&slot->arg[1], scopei_word(from, size, 1));
+    if (size > 16)
+        scopei_put(&slot->arg[2], scopei_word(from, size, 2));
+    if (size > 24)
+        scopei_put(&slot->arg[3], scopei_word(from, size, 3));
+}
+
+SCOPEI_INLINE void scopei_words_get(const struct scopei_slot *slot, void *to, size_t size)
+{
+    uint64_t word[4];
+    word[0] = scopei_get(&slot->arg[0]);
+    if (size > 8)
+        word[1] = scopei_get(&slot->arg[1]);
+    if (size > 16)
+        word[2] = scopei_get(&slot->arg[2]);
+    if (size > 24)
+        word[3] = scopei_get(&slot->arg[3]);
+    __builtin_memcpy(to, word, size);
+}
+
+#ifdef __cplusplus
+#define SCOPEI_ASSERT(condition, text) static_assert(condition, text)
+#else
+#define SCOPEI_ASSERT(condition, text) _Static_assert(condition, text)
+#endif
+
+/* What SCOPE_TASK declares besides the functions that its users know:
+ *   name_run         what a thief calls: argument from the slot, result to the slot
+ *   name_fork_slow   a request, or the deque is full
+ *   name_join_slow   a request, or the task was published: it is run here, or its result is waited for */
+#define SCOPE_TASK(result, name, argument)                                                                  \
+    SCOPEI_ASSERT(sizeof(result) <= SCOPEI_SIZE_MAX, "the result of " #name " has more than 32 bytes");     \
+    SCOPEI_ASSERT(sizeof(argument) <= SCOPEI_SIZE_MAX, "the argument of " #name " has more than 32 bytes"); \
+    SCOPEI_WARM result name(struct scope_strand scopei_strand, argument scopei_arg);                        \
+    SCOPEI_WARM void name##_run(struct scopei_worker *scopei_w, struct scopei_slot *scopei_at)              \
+    {                                                                                                       \
+        struct scope_strand scopei_strand = {scopei_w->bottom, scopei_w};                                   \
+        struct scope *scopei_open = scopei_w->open;                                                         \
+        argument scopei_arg;                                                                                \
+        scopei_words_get(scopei_at, &scopei_arg, sizeof(scopei_arg));                                       \
+        scopei_w->open = NULL;                                                                              \
+        result scopei_result = name(scopei_strand, scopei_arg);                                             \
+        scopei_call_end(scopei_w, scopei_open, scopei_strand.at);                                           \
+        scopei_words_put(scopei_at, &scopei_result, sizeof(scopei_result));                                 \
+    }                                                                                                       \
+    SCOPEI_COLD void name##_fork_slow(struct scopei_slot *scopei_at, struct scopei_worker *scopei_w,        \
+                                      argument scopei_arg)                                                  \
+    {                                                                                                       \
+        scopei_fork_slow(scopei_w, scopei_at, name##_run, &scopei_arg, sizeof(scopei_arg));                 \
+    }                                                                                                       \
+    SCOPEI_COLD result name##_join_slow(struct scopei_slot *scopei_at, struct scopei_worker *scopei_w)      \
+    {                                                                                                       \
+        struct scope_strand scopei_strand = {scopei_at, scopei_w};                                          \
+        struct scopei_slot *scopei_done = scopei_join_slow(scopei_w, scopei_at);                            \
+        argument scopei_arg;                                                                                \
+        if (scopei_done) {                                                                                  \
+            result scopei_result;                                                                           \
+            scopei_words_get(scopei_done, &scopei_result, sizeof(scopei_result));                           \
+            return scopei_result;                                                                           \
+        }                                                                                                   \
+        scopei_words_get(scopei_at, &scopei_arg, sizeof(scopei_arg));                                       \
+        return name(scopei_strand, scopei_arg);                                                             \
+    }                                                                                                       \
+    SCOPEI_HOT void name##_fork(struct scope_strand *scopei_strand, argument scopei_arg)                    \
+    {                                                                                                       \
+        struct scopei_slot *scopei_at = scopei_strand->at;                                                  \
+        scopei_strand->at = scopei_at + 1;                                                                  \
+        if (SCOPEI_UNLIKELY(!scopei_may_push(scopei_strand->worker, scopei_at))) {                          \
+            name##_fork_slow(scopei_at, scopei_strand->worker, scopei_arg);                                 \
+            return;                                                                                         \
+        }                                                                                                   \
+        scopei_put(&scopei_at->function, (uint64_t)(uintptr_t)name##_run);                                  \
+        scopei_words_put(scopei_at, &scopei_arg, sizeof(scopei_arg));                                       \
+    }                                                                                                       \
+    SCOPEI_HOT result name##_join(struct scope_strand *scopei_strand)                                       \
+    {                                                                                                       \
+        struct scopei_slot *scopei_at = --scopei_strand->at;                                                \
+        argument scopei_arg;                                                                                \
+        if (SCOPEI_UNLIKELY(!scopei_may_pop(scopei_strand->worker, scopei_at)))                             \
+            return name##_join_slow(scopei_at, scopei_strand->worker);                                      \
+        scopei_words_get(scopei_at, &scopei_arg, sizeof(scopei_arg));                                       \
+        return name(*scopei_strand, scopei_arg);                                                            \
+    }                                                                                                       \
+    SCOPEI_WARM result name##_call(struct scope *scopei_scope, argument scopei_arg)                         \
+    {                                                                                                       \
+        struct scope_strand scopei_strand = scopei_call_begin(scopei_scope, #name);                         \
+        result scopei_result = name(scopei_strand, scopei_arg);                                             \
+        scopei_call_end(scopei_strand.worker, scopei_scope, scopei_strand.at);                              \
+        return scopei_result;                                                                               \
+    }                                                                                                       \
+    struct scope_strand /* so that a semicolon may follow */
+#define SCOPEI_HOT static inline __attribute__((always_inline, unused))
+#define SCOPEI_WARM static inline __attribute__((unused))
+#define SCOPEI_COLD static __attribute__((noinline, cold, unused))
+
+SCOPEI_INLINE int scope_fork2(struct scope *s, scope_fn *f, void *a, scope_fn *g, void *b)
+{
+    struct scopei_worker *w = scopei_self;
+    if (SCOPEI_UNLIKELY(!s || !f || !g || !w || w->open != s))
+        return scopei_fork2_slow(s, f, a, g, b);
+    struct scopei_slot *slot = w->bottom;
+    if (SCOPEI_UNLIKELY(!scopei_may_push(w, slot)))
+        return scopei_fork2_slow(s, f, a, g, b);
+    scopei_put(&slot->function, SCOPEI_FORK2);
+    scopei_put(&slot->lineage, (uint64_t)(uintptr_t)w->node);
+    scopei_put(&slot->arg[0], (uint64_t)(uintptr_t)f);
+    scopei_put(&slot->arg[1], (uint64_t)(uintptr_t)a);
+    w->bottom = slot + 1;
+    int second = g(s, b);
+    if (SCOPEI_UNLIKELY(w->bottom != slot + 1 || !scopei_may_pop(w, slot) || scope_cancelled(s)))
+        return scopei_join2_slow(w, slot, second);
+    w->bottom = slot;
+    int first = f(s, a);
+    return second ? second : first;
+}
+
+SCOPEI_INLINE struct scope_options scope_options_init(void)
 {
     struct scope_options options;
     __builtin_memset(&options, 0, sizeof(options));
@@ -269,7 +640,7 @@ static inline struct scope_options scope_options_init(void)
     return options;
 }
 
-static inline struct scope_report scope_report_init(void)
+SCOPEI_INLINE struct scope_report scope_report_init(void)
 {
     struct scope_report report;
     __builtin_memset(&report, 0, sizeof(report));

@@ -138,10 +138,10 @@ static void full_push_fails_until_there_is_room(void)
     scopei_deque_publish(&d, 3);
     CHECK_EQ_INT(steal(), 0);
     CHECK(!push(5)); /* a stolen task's position is not free before a reset */
-    CHECK(!scopei_deque_reset(&d, 0));
+    CHECK(!scopei_deque_reset(&d, slots));
     CHECK_EQ_INT(steal(), 1);
     CHECK_EQ_INT(steal(), 4);
-    CHECK(scopei_deque_reset(&d, 0));
+    CHECK(scopei_deque_reset(&d, slots));
     for (uint64_t v = 0; v < 3; v++)
         CHECK(push(v));
     CHECK(!push(3));
@@ -163,7 +163,7 @@ static void capacity_one_is_enough(void)
             CHECK_EQ_INT(steal(), (long long)(3 * v + 2));
             CHECK(!push(99));
             CHECK_EQ_INT(take(), -1);
-            CHECK(scopei_deque_reset(&d, 0));
+            CHECK(scopei_deque_reset(&d, slots));
         }
     }
 }
@@ -188,7 +188,7 @@ static void request_fails_push_and_pop_until_cleared(void)
     CHECK(!push(3));
     CHECK_EQ_INT(take(), 1); /* nor is taking back */
     CHECK(scopei_deque_requested(&d));
-    CHECK(scopei_deque_reset(&d, 0));
+    CHECK(scopei_deque_reset(&d, slots));
     CHECK(scopei_deque_requested(&d));
     CHECK_EQ_INT(pop(), -1);
     scopei_deque_clear(&d, 8);
@@ -217,7 +217,7 @@ static void clear_opens_a_window_of_pushes(void)
     scopei_deque_clear(&d, 100); /* more than there is room for */
     for (uint64_t v = 6; v < 10; v++)
         CHECK(push(v));
-    CHECK_EQ_INT(d.bottom, 8);
+    CHECK_EQ_INT(d.bottom - d.slots, 8);
     CHECK(!push(10));
 }
 
@@ -244,18 +244,18 @@ static void clear_keeps_pops_above_the_published(void)
 static void reset_needs_an_empty_deque(void)
 {
     start(8, 0);
-    CHECK(scopei_deque_reset(&d, 0));
+    CHECK(scopei_deque_reset(&d, slots));
     CHECK(push(1));
-    CHECK(!scopei_deque_reset(&d, 0)); /* private */
+    CHECK(!scopei_deque_reset(&d, slots)); /* private */
     scopei_deque_publish(&d, 1);
-    CHECK(!scopei_deque_reset(&d, 0)); /* published */
+    CHECK(!scopei_deque_reset(&d, slots)); /* published */
     CHECK_EQ_INT(steal(), 1);
     CHECK(push(2));
-    CHECK(!scopei_deque_reset(&d, 0)); /* private above what was stolen */
-    CHECK_EQ_INT(d.bottom, 2);
+    CHECK(!scopei_deque_reset(&d, slots)); /* private above what was stolen */
+    CHECK_EQ_INT(d.bottom - d.slots, 2);
     CHECK_EQ_INT(pop(), 2);
-    CHECK(scopei_deque_reset(&d, 1)); /* to a mark that is not the beginning */
-    CHECK_EQ_INT(d.bottom, 1);
+    CHECK(scopei_deque_reset(&d, slots + 1)); /* to a mark that is not the beginning */
+    CHECK_EQ_INT(d.bottom - d.slots, 1);
     CHECK(push(3));
     scopei_deque_publish(&d, 1);
     CHECK_EQ_INT(steal(), 3);
@@ -276,7 +276,7 @@ static void stale_thief_loses_whatever_the_owner_did(void)
         scopei_deque_publish(&d, 1);
         CHECK(!scopei_deque_commit(&d, &theft));
         CHECK_EQ_INT(steal(), 2);
-        CHECK(scopei_deque_reset(&d, 0));
+        CHECK(scopei_deque_reset(&d, slots));
         CHECK(push(3));
         scopei_deque_publish(&d, 1);
         CHECK(!scopei_deque_commit(&d, &theft));
@@ -385,7 +385,7 @@ static void model_step(uint64_t *random, uint64_t value, uint64_t capacity)
         model.published += amount;
     } else if (choice < 29) {
         uint64_t mark = amount % (model.bottom + 1);
-        CHECK(scopei_deque_reset(&d, mark) == (model.count == 0));
+        CHECK(scopei_deque_reset(&d, slots + mark) == (model.count == 0));
         if (model.count == 0)
             model.bottom = mark;
     } else if (choice < 30) {
@@ -411,7 +411,7 @@ static void random_operations_agree_with_a_list(void)
         model.limit = capacity;
         for (uint64_t step = 0; step < 300; step++) {
             model_step(&random, step, capacity);
-            bool same = CHECK_EQ_INT(d.bottom, model.bottom);
+            bool same = CHECK_EQ_INT(d.bottom - d.slots, model.bottom);
             same &= CHECK_EQ_INT(deque_private(&d), model.count - model.published);
             same &= CHECK(scopei_deque_requested(&d) == model.requested);
             same &= CHECK(scopei_deque_stealable(&d) == (model.published > 0));

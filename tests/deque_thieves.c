@@ -140,9 +140,9 @@ static void owner_push(uint64_t id, uint64_t capacity, uint64_t *random)
     while (!slot) {
         if (scopei_deque_requested(&d))
             scopei_deque_clear(&d, 1 + xorshift(random) % 4);
-        if (d.bottom < capacity)
+        if ((uint64_t)(d.bottom - d.slots) < capacity)
             slot = deque_push_anyway(&d);
-        else if (!scopei_deque_reset(&d, 0))
+        else if (!scopei_deque_reset(&d, slots))
             (void)owner_pop();
     }
     fill(slot, id);
@@ -159,7 +159,7 @@ static void owner(uint64_t capacity, uint64_t *random)
         else if (choice < 8)
             (void)owner_pop();
         else if (choice < 11 && !private)
-            (void)scopei_deque_reset(&d, xorshift(random) % (d.bottom + 1));
+            (void)scopei_deque_reset(&d, d.slots + xorshift(random) % (uint64_t)(d.bottom - d.slots + 1));
         else if (choice < 15 && private)
             scopei_deque_publish(&d, 1 + xorshift(random) % private);
         else if (xorshift(random) % 64 == 0)
@@ -235,7 +235,7 @@ static void owner_duel(uint64_t capacity, uint64_t *random)
         for (uint64_t i = xorshift(random) % 32; i > 0; i--)
             fence_compiler();
         (void)owner_pop();
-        CHECK(scopei_deque_reset(&d, xorshift(random) % (d.bottom + 1)));
+        CHECK(scopei_deque_reset(&d, d.slots + xorshift(random) % (uint64_t)(d.bottom - d.slots + 1)));
     }
 }
 
@@ -258,7 +258,7 @@ static void owner_pairs(uint64_t capacity, uint64_t *random)
         scopei_deque_publish(&d, deque_private(&d));
         while (owner_pop())
             ;
-        CHECK(scopei_deque_reset(&d, 0));
+        CHECK(scopei_deque_reset(&d, slots));
     }
 }
 
@@ -280,15 +280,15 @@ static void owner_gives(uint64_t capacity, uint64_t *random)
     (void)random;
     uint64_t id = 0;
     while (id < tasks) {
-        struct slot *slot = d.bottom < capacity ? deque_push_anyway(&d) : NULL;
+        struct slot *slot = (uint64_t)(d.bottom - d.slots) < capacity ? deque_push_anyway(&d) : NULL;
         if (slot) {
             fill(slot, id++);
             scopei_deque_publish(&d, 1);
-        } else if (!scopei_deque_reset(&d, 0)) {
+        } else if (!scopei_deque_reset(&d, slots)) {
             sched_yield();
         }
     }
-    while (!scopei_deque_reset(&d, 0))
+    while (!scopei_deque_reset(&d, slots))
         sched_yield();
 }
 

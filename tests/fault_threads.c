@@ -227,9 +227,9 @@ static int opens_until_cancelled(struct scope *s, void *arg)
 static int cancels(struct scope *s, void *arg)
 {
     struct cancellation *cancellation = arg;
-    const struct scope_pool *pool = scopei_self->pool;
+    const struct scope_pool *pool = worker_self()->pool;
     while (load_acquire(&pool->idle.searching) + load_acquire(&pool->idle.sleeping) == 0 ||
-           !scopei_deque_requested(&scopei_self->deque))
+           !scopei_deque_requested(&worker_self()->deque))
         sched_yield();
     CHECK(scope_spawn(s, opens_until_cancelled, cancellation) == SCOPE_OK);
     while (!atomic_load(&cancellation->begun))

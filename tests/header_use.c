@@ -32,6 +32,32 @@ static int sum_halves(struct scope *s, void *arg)
     return scope_reason(s) == SCOPE_REASON_NONE ? 0 : SCOPE_ECANCELED;
 }
 
+/* A typed task, and a fork of two functions. */
+struct range {
+    const long *from;
+    long n;
+};
+
+SCOPE_TASK(long, range_sum, struct range);
+
+static inline long range_sum(struct scope_strand strand, struct range r)
+{
+    if (r.n == 1)
+        return r.from[0];
+    struct range low = {r.from, r.n / 2}, high = {r.from + r.n / 2, r.n - r.n / 2};
+    range_sum_fork(&strand, high);
+    long sum = range_sum(strand, low);
+    return scope_cancelled(scope_of(strand)) ? 0 : sum + range_sum_join(&strand);
+}
+
+static int typed_body(struct scope *s, void *arg)
+{
+    struct sum *sum = (struct sum *)arg;
+    struct range r = {sum->from, sum->n};
+    sum->result = range_sum_call(s, r);
+    return scope_fork2(s, sum_halves, arg, sum_halves, arg) == SCOPE_OK ? 0 : 1;
+}
+
 int main(void)
 {
     long numbers[100];
@@ -45,6 +71,9 @@ int main(void)
     if (scope_run_with(&options, &report, sum_halves, halves) != SCOPE_OK || report.ok != 2)
         return 1;
     scope_report_fini(&report);
+    struct sum typed[2] = {{numbers, 100, 0}, {numbers, 0, 0}};
+    if (scope_run(typed_body, typed) != SCOPE_OK || typed[0].result < 5050)
+        return 1;
     printf("%ld\n", halves[0].result + halves[1].result);
     return halves[0].result + halves[1].result == 5050 ? 0 : 1;
 }

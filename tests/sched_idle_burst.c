@@ -38,7 +38,7 @@ static int meet(struct scope *s, void *arg)
 static void await_sleepers(const struct scope_pool *pool, unsigned sleepers)
 {
     uint64_t earned = scopei_now_ns() + 3000 * sleepers;
-    while (load_acquire(&pool->idle.sleeping) != sleepers || !scopei_deque_requested(&scopei_self->deque) ||
+    while (load_acquire(&pool->idle.sleeping) != sleepers || !scopei_deque_requested(&worker_self()->deque) ||
            scopei_now_ns() < earned)
         sched_yield();
 }
@@ -59,7 +59,7 @@ static bool await_everybody(struct meeting *meeting, unsigned others)
 /* Rounds of a body that spawns into the scope outer, its own or an enclosing one. */
 static void meetings(struct scope *outer)
 {
-    const struct scope_pool *pool = scopei_self->pool;
+    const struct scope_pool *pool = worker_self()->pool;
     unsigned others = pool->workers - 1; /* one is stood down for us */
     bool met = true;
     for (unsigned i = 0; met && i < 1 + rounds(2000) / others; i++) {
@@ -73,10 +73,10 @@ static void meetings(struct scope *outer)
             /* The tasks that are left run before the meeting is gone: now, in a wait. */
             while (atomic_load(&meeting.gone) < others) {
                 struct task task;
-                if (scopei_find(scopei_self, NULL, &task) && pool->hooks->ready(scopei_self))
-                    pool->hooks->execute(scopei_self, &task);
-                else if (deque_private(&scopei_self->deque))
-                    scopei_deque_publish(&scopei_self->deque, deque_private(&scopei_self->deque));
+                if (scopei_find(worker_self(), NULL, &task) && pool->hooks->ready(worker_self()))
+                    pool->hooks->execute(worker_self(), &task);
+                else if (deque_private(&worker_self()->deque))
+                    scopei_deque_publish(&worker_self()->deque, deque_private(&worker_self()->deque));
                 sched_yield();
             }
         }

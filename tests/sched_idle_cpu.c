@@ -81,7 +81,7 @@ static void compute(void)
 static int serial_body(struct scope *s, void *arg)
 {
     (void)s;
-    struct scope_pool *pool = scopei_self->pool;
+    struct scope_pool *pool = worker_self()->pool;
     settle(pool, pool->workers ? pool->workers - 1 : 0); /* one is stood down for us, and not counted */
     int64_t *used = arg;
     uint64_t before = others_ns();
@@ -106,7 +106,7 @@ struct serial {
 static int serial_task(struct scope *s, void *arg)
 {
     struct serial *serial = arg;
-    struct scope_pool *pool = scopei_self->pool;
+    struct scope_pool *pool = worker_self()->pool;
     (void)s;
     atomic_store(&serial->begun, 1);
     if (pool->workers) {
@@ -123,7 +123,7 @@ static int serial_task(struct scope *s, void *arg)
 static int hands_over(struct scope *s, void *arg)
 {
     struct serial *serial = arg;
-    struct scope_pool *pool = scopei_self->pool;
+    struct scope_pool *pool = worker_self()->pool;
     if (pool->workers)
         settle(pool, pool->workers - 1);
     CHECK(scope_spawn(s, serial_task, serial) == SCOPE_OK);

@@ -45,7 +45,7 @@ static void await(const atomic_uint *word, unsigned value)
 /* Also that sleepers leave the others' deques poisoned: if they do not, this hangs. */
 static void await_request(void)
 {
-    while (!scopei_deque_requested(&scopei_self->deque))
+    while (!scopei_deque_requested(&worker_self()->deque))
         sched_yield();
 }
 
@@ -100,7 +100,7 @@ static int set(struct scope *s, void *arg)
 static int one_task_to_sleepers(struct scope *s, void *arg)
 {
     const unsigned *n = arg;
-    struct scope_pool *pool = scopei_self->pool;
+    struct scope_pool *pool = worker_self()->pool;
     for (unsigned i = 0; i < *n; i++) {
         atomic_uint flag = 0;
         await_sleepers(pool, pool->workers - 1); /* all but the one that is stood down for us */
@@ -124,7 +124,7 @@ static int one_task_at_random_times(struct scope *s, void *arg)
     for (unsigned i = 0; i < *n; i++) {
         atomic_uint flag = 0;
         rest(random_rest());
-        await_taker(scopei_self->pool);
+        await_taker(worker_self()->pool);
         CHECK(scope_spawn(s, set, &flag) == SCOPE_OK);
         await(&flag, 1);
     }
@@ -143,7 +143,7 @@ static int one_task(struct scope *s, void *arg)
 {
     (void)arg;
     atomic_uint flag = 0;
-    await_taker(scopei_self->pool);
+    await_taker(worker_self()->pool);
     CHECK(scope_spawn(s, set, &flag) == SCOPE_OK);
     await(&flag, 1);
     return 0;
@@ -172,7 +172,7 @@ struct relay {
 /* Until the main thread, which is the only one that can, has parked. */
 static void await_waiter(void)
 {
-    struct idle *idle = &scopei_self->pool->idle;
+    struct idle *idle = &worker_self()->pool->idle;
     while (load_acquire(&idle->waiting) != 1)
         sched_yield();
 }
@@ -180,7 +180,7 @@ static void await_waiter(void)
 static void await_sleeping_waiter(void)
 {
     await_request();
-    while (!waiter_sleeps(&scopei_self->pool->idle))
+    while (!waiter_sleeps(&worker_self()->pool->idle))
         sched_yield();
 }
 
@@ -231,7 +231,7 @@ static int waits_for_stolen_task(struct scope *s, void *arg)
 {
     struct relay *relay = arg;
     relay->outer = s;
-    await_taker(scopei_self->pool);
+    await_taker(worker_self()->pool);
     CHECK(scope_spawn(s, stolen_task, relay) == SCOPE_OK);
     await(&relay->begun, 1);
     return 0;
@@ -293,7 +293,7 @@ static int inner_spawns_out(struct scope *s, void *arg)
 {
     (void)s;
     const struct outer *outer = arg;
-    struct scope_pool *pool = scopei_self->pool;
+    struct scope_pool *pool = worker_self()->pool;
     for (unsigned i = 0; i < outer->rounds; i++) {
         atomic_uint flag = 0;
         if (i % 2)

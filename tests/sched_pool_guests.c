@@ -56,10 +56,10 @@ static int runner(struct scope *s, void *arg)
 /* The stand-down has taken effect once the worker is parked: until then it may be about to take one more task. */
 static void await_stand_down(void)
 {
-    struct scope_pool *pool = scopei_self->pool;
+    struct scope_pool *pool = worker_self()->pool;
     for (bool down = pool->workers < 2; !down; sched_yield()) {
         pthread_mutex_lock(&pool->idle.lock);
-        const struct worker *w = pool->slot[scopei_self->replaced];
+        const struct worker *w = pool->slot[worker_self()->replaced];
         CHECK_EQ_INT(load_acquire(&w->stood_down), 1);
         down = w->parked;
         pthread_mutex_unlock(&pool->idle.lock);
@@ -199,12 +199,12 @@ static int until_entered(struct scope *s, void *arg)
 static int leaves_one_behind(struct scope *s, void *arg)
 {
     struct meeting *meeting = arg;
-    while (!scopei_deque_requested(&scopei_self->deque) || load_acquire(&small->idle.sleeping) != 1)
+    while (!scopei_deque_requested(&worker_self()->deque) || load_acquire(&small->idle.sleeping) != 1)
         sched_yield();
     CHECK(scope_spawn(s, until_entered, meeting) == SCOPE_OK);
     CHECK(scope_spawn(s, set, &meeting->second) == SCOPE_OK);
-    if (deque_private(&scopei_self->deque))
-        scopei_deque_publish(&scopei_self->deque, deque_private(&scopei_self->deque));
+    if (deque_private(&worker_self()->deque))
+        scopei_deque_publish(&worker_self()->deque, deque_private(&worker_self()->deque));
     await(&meeting->entered, 1);
     while (load_acquire(&small->idle.searching) || load_acquire(&small->idle.sleeping)) /* the worker has gone to sleep */
         sched_yield();
@@ -235,7 +235,7 @@ static void leaving_guest_gives_its_worker_back_awake(void)
 static int spawns_while_a_guest_enters(struct scope *s, void *arg)
 {
     struct meeting *meeting = arg;
-    while (!scopei_deque_requested(&scopei_self->deque) || load_acquire(&small->idle.sleeping) != 1 ||
+    while (!scopei_deque_requested(&worker_self()->deque) || load_acquire(&small->idle.sleeping) != 1 ||
            load_acquire(&small->idle.waiting) != 1)
         sched_yield();
     CHECK(scope_spawn(s, set, &meeting->second) == SCOPE_OK);
@@ -247,10 +247,10 @@ static int spawns_while_a_guest_enters(struct scope *s, void *arg)
 
 static int waits(struct scope *s, void *arg)
 {
-    while (!scopei_deque_requested(&scopei_self->deque) || load_acquire(&small->idle.sleeping) != 2)
+    while (!scopei_deque_requested(&worker_self()->deque) || load_acquire(&small->idle.sleeping) != 2)
         sched_yield();
     CHECK(scope_spawn(s, spawns_while_a_guest_enters, arg) == SCOPE_OK);
-    while (deque_private(&scopei_self->deque) || scopei_deque_stealable(&scopei_self->deque))
+    while (deque_private(&worker_self()->deque) || scopei_deque_stealable(&worker_self()->deque))
         sched_yield();
     return 0;
 }

@@ -18,7 +18,7 @@ static unsigned links;
 static int link_task(struct scope *s, void *arg)
 {
     (void)arg;
-    unsigned hops = scopei_self->node->hops;
+    unsigned hops = worker_self()->node->hops;
     unsigned mine = atomic_fetch_add(&begun, 1) + 1;
     if (hops > atomic_load(&deepest)) /* one link runs at a time */
         atomic_store(&deepest, hops);

@@ -52,7 +52,7 @@ static int job_run(struct scope *s, void *arg)
     const struct job *job = arg;
     CHECK(job->frame->round == job->round); /* else it runs after its scope */
     *job->result = job->round;
-    if (scopei_self != job->spawner)
+    if (worker_self() != job->spawner)
         atomic_fetch_add(&elsewhere, 1);
     atomic_fetch_add(&job->frame->done, 1);
     return 0;
@@ -62,7 +62,7 @@ static int two_jobs(struct scope *s, void *arg)
 {
     struct frame *frame = arg;
     for (int i = 0; i < 2; i++) {
-        struct job job = {.frame = frame, .round = frame->round, .result = &frame->plain[i], .spawner = scopei_self};
+        struct job job = {.frame = frame, .round = frame->round, .result = &frame->plain[i], .spawner = worker_self()};
         CHECK(scope_spawn_copy(s, job_run, &job, sizeof(job)) == SCOPE_OK);
     }
     if (frame->round % 4 == 0) /* time for a thief */
@@ -124,7 +124,7 @@ static int member(struct scope *s, void *arg)
     (void)s;
     struct crowd *crowd = arg;
     atomic_fetch_add(&crowd->ran, 1);
-    if (scopei_self != crowd->owner)
+    if (worker_self() != crowd->owner)
         atomic_fetch_add(&crowd->stolen, 1);
     return 0;
 }
@@ -132,10 +132,10 @@ static int member(struct scope *s, void *arg)
 static int crowd_body(struct scope *s, void *arg)
 {
     struct crowd *crowd = arg;
-    bool alone = scopei_self->pool->workers == 0;
+    bool alone = worker_self()->pool->workers == 0;
     uint64_t target = alone ? 0 : 70000;
     uint64_t spawned = 0;
-    crowd->owner = scopei_self;
+    crowd->owner = worker_self();
     while (spawned < 100000 || atomic_load(&crowd->stolen) < target) {
         CHECK(scope_spawn(s, member, crowd) == SCOPE_OK);
         if (++spawned % 64 == 0 && !alone)

@@ -1,5 +1,5 @@
-#include "bench/fib/fib.h"
 #include "bench/serial.h"
+#include "bench/fib/fib.h"
 
 static long fib(long n)
 {

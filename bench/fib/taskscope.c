@@ -1,5 +1,5 @@
-#include "bench/fib/fib.h"
 #include "bench/taskscope.h"
+#include "bench/fib/fib.h"
 
 struct fib {
     long n;

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define RUNTIME_SPINS \
-    10000 /* a waiting thread gives up its core after so many, as there may be more workers than cores */
+/* A waiting thread lets others run after so many looks, as there may be more workers than cores. */
+#define RUNTIME_SPINS 1000
 
 static unsigned runtime_workers;
 static long runtime_here; /* workers at a meeting */

@@ -1,0 +1,291 @@
+/* Forks: the slow paths of typed tasks and of scope_fork2.
+ *
+ * A forked task stays in its slot until the function that forked it joins it.  Typed tasks keep the end of the deque in a
+ * register, so the slow paths are told where it is and write it to the deque first.  Meanwhile w->open is NULL: nobody may push
+ * on the deque whose end is not known, so a spawn goes to an inbox, and scope_run to a guest's deque.
+ *
+ * A stolen one:
+ *
+ *      owner (join_wait)                      thief (scopei_forked_run)
+ *                                             1  THIEF := node of its run
+ *                                             2  runs the task, writes the result
+ *      1  META = 0? done                      3  META := 0
+ *      2  run tasks that descend from THIEF   4  unpark the owner
+ *      3  park, and again from 1
+ *
+ * The slot is not used for anything else before the owner has seen META = 0; the thief's node is not used for anything else
+ * before the thief has written it. */
+#include "scope/scope.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A forked task that found the deque full: it has run at once, and its result waits here for the join. */
+struct overflow {
+    struct scopei_slot slot;
+    struct overflow *next;
+    const struct scopei_slot *at; /* where it would have been */
+};
+
+static struct worker *worker_of(struct scopei_worker *w)
+{
+    return (struct worker *)(void *)w;
+}
+
+static struct scopei_slot *public_slot(struct slot *slot)
+{
+    return (struct scopei_slot *)(void *)slot;
+}
+
+static struct slot *slot_of(struct scopei_slot *at)
+{
+    return (struct slot *)(void *)at;
+}
+
+/* At the end of a slow path of typed tasks: true if their scope is cancelled.  Then, and while there is an overflow, every fork
+ * and join has to come here. */
+static bool forks_attend(struct worker *w)
+{
+    bool cancelled = scope_cancelled(worker_scope(w));
+    if (cancelled || w->overflow)
+        scopei_deque_request(&w->deque);
+    return cancelled;
+}
+
+/* --------------------------------------------------------------------------------------------------- A full deque */
+
+/* Without memory for the result the scope fails. */
+static void overflow_run(struct scopei_worker *self, const struct scopei_slot *at, scopei_forked_fn *run,
+                         const uint64_t *word)
+{
+    struct worker *w = worker_of(self);
+    struct scope *s = worker_scope(w);
+    struct overflow *overflow = aligned_alloc(alignof(struct overflow), sizeof(*overflow));
+    if (!overflow) {
+        (void)scope_fail(s, SCOPE_ENOMEM, "no memory for the result of a fork");
+        (void)scopei_cancel(s, SCOPE_REASON_SIBLING);
+        return;
+    }
+    memcpy(overflow->slot.arg, word, sizeof(overflow->slot.arg));
+    overflow->at = at;
+    w->deque.bottom = w->deque.end;
+    if (!scope_cancelled(s))
+        run(self, &overflow->slot);
+    overflow->next = w->overflow;
+    w->overflow = overflow;
+}
+
+/* The result of the fork at `at`, in the slot behind the last, which is there for that. */
+static struct scopei_slot *overflow_take(struct worker *w, const struct scopei_slot *at)
+{
+    struct scopei_slot *result = (struct scopei_slot *)(void *)w->deque.end;
+    struct overflow *overflow = w->overflow;
+    memset(result, 0, sizeof(*result));
+    if (overflow && overflow->at == at) {
+        *result = overflow->slot;
+        w->overflow = overflow->next;
+        free(overflow);
+    }
+    return result;
+}
+
+/* ------------------------------------------------------------------------------------------------------ Slow paths */
+
+/* Typed tasks: fills the slot, and answers the request, or sees that the deque is full. */
+void scopei_fork_slow(struct scopei_worker *self, struct scopei_slot *at, scopei_forked_fn *run, const void *arg,
+                      size_t size)
+{
+    struct worker *w = worker_of(self);
+    uint64_t word[TASK_ARG_WORDS] = {0};
+    memcpy(word, arg, size);
+    if (slot_of(at) >= w->deque.end) {
+        overflow_run(self, at, run, word);
+    } else {
+        scopei_put(&at->function, (uint64_t)(uintptr_t)run);
+        for (size_t i = 0; i < TASK_ARG_WORDS; i++)
+            scopei_put(&at->arg[i], word[i]);
+        w->deque.bottom = slot_of(at) + 1;
+        scopei_attend(w);
+    }
+    (void)forks_attend(w);
+}
+
+/* The forked task in the slot was stolen: waits until it has ended, and runs tasks that descend from it meanwhile. */
+static void join_wait(struct worker *w, struct slot *slot)
+{
+    const struct goal goal = {.forked = slot};
+    scopei_wait(w, &slot->word[TASK_META], &goal);
+    (void)scopei_deque_reset(&w->deque, slot); /* all that is older was stolen before it, so the deque is empty */
+}
+
+/* What a task leaves as its result if it is skipped. */
+static void result_skipped(struct slot *slot)
+{
+    /* Relaxed, all: our own slot, or released by META. */
+    for (size_t i = 0; i < TASK_ARG_WORDS; i++)
+        store_relaxed(&slot->word[TASK_ARG + i], 0);
+    if (load_relaxed(&slot->word[TASK_FUNCTION]) == TASK_FORK2)
+        store_relaxed(&slot->word[TASK_ARG], (uint64_t)SCOPE_ECANCELED);
+}
+
+/* Typed tasks: where the result of the newest fork, at `at`, is to be read; NULL: the task has been taken back, run it. */
+struct scopei_slot *scopei_join_slow(struct scopei_worker *self, struct scopei_slot *at)
+{
+    struct worker *w = worker_of(self);
+    struct scopei_slot *result = at;
+    if (slot_of(at) >= w->deque.end) {
+        result = overflow_take(w, at);
+        (void)forks_attend(w);
+    } else {
+        w->deque.bottom = slot_of(at) + 1;
+        bool mine = scopei_pop_slow(w) != NULL;
+        if (!mine)
+            join_wait(w, slot_of(at));
+        bool cancelled = forks_attend(w);
+        if (mine && !cancelled)
+            return NULL;
+        if (mine)
+            result_skipped(slot_of(at));
+    }
+    return result;
+}
+
+/* A body or task of s begins a typed call. */
+struct scope_strand scopei_call_begin(struct scope *s, const char *name)
+{
+    struct scopei_worker *self = scopei_self;
+    if (!self || !s || self->open != s) {
+        fprintf(stderr, "taskscope: %s_call: the scope given is not the innermost one that the calling thread is in\n",
+                name);
+        abort();
+    }
+    self->open = NULL;
+    (void)forks_attend(worker_of(self));
+    return (struct scope_strand){self->bottom, self};
+}
+
+/* The typed call that began at `at` has ended.  open: as it was before. */
+void scopei_call_end(struct scopei_worker *self, struct scope *open, struct scopei_slot *at)
+{
+    if (worker_of(self)->deque.shared > slot_of(at)) {
+        fprintf(stderr, "taskscope: a typed task has returned before it had joined all that it forked\n");
+        abort();
+    }
+    self->bottom = at;
+    self->open = open;
+}
+
+/* ------------------------------------------------------------------------------------------------------- scope_fork2 */
+
+/* In the slot of scope_fork2, first the function and its argument, then its code and what it said. */
+enum { FORK2_FUNCTION, FORK2_ARG };
+enum { FORK2_CODE, FORK2_SAID_SCOPE, FORK2_SAID_INNER, FORK2_SAID_CODE };
+
+static int fork2_call(struct scope *s, const struct slot *slot)
+{
+    /* Relaxed: our own slot, or acquired with pub. */
+    scope_fn *fn = (scope_fn *)(uintptr_t)load_relaxed(&slot->word[TASK_ARG + FORK2_FUNCTION]);
+    return fn(s, (void *)(uintptr_t)load_relaxed(&slot->word[TASK_ARG + FORK2_ARG]));
+}
+
+/* What a thief runs: what the function said goes into the slot, too. */
+static void fork2_run(struct worker *w, struct slot *slot)
+{
+    int code = fork2_call(w->open, slot);
+    struct said said = scopei_said_save(w);
+    /* Relaxed, all: released by META. */
+    store_relaxed(&slot->word[TASK_ARG + FORK2_CODE], (uint32_t)code);
+    store_relaxed(&slot->word[TASK_ARG + FORK2_SAID_SCOPE], (uint64_t)(uintptr_t)said.scope);
+    store_relaxed(&slot->word[TASK_ARG + FORK2_SAID_INNER], (uint64_t)(uintptr_t)said.inner);
+    store_relaxed(&slot->word[TASK_ARG + FORK2_SAID_CODE], (uint64_t)said.places << 32 | (uint32_t)said.code);
+}
+
+/* The code of a task that a thief has run; what it said is now said by the task that waited. */
+static int fork2_result(struct worker *w, const struct scopei_slot *at)
+{
+    const struct said said = {.scope = (struct scope *)(uintptr_t)at->arg[FORK2_SAID_SCOPE],
+                              .inner = (struct scope_errors *)(uintptr_t)at->arg[FORK2_SAID_INNER],
+                              .code = (int)(uint32_t)at->arg[FORK2_SAID_CODE],
+                              .places = (unsigned)(at->arg[FORK2_SAID_CODE] >> 32)};
+    scopei_said_add(w, said);
+    return (int)(uint32_t)at->arg[FORK2_CODE];
+}
+
+/* Runs what the task has spawned on top of the slot. */
+static void fork2_uncover(struct worker *w, struct slot *slot)
+{
+    struct node *node = w->node;
+    struct slot *mark = node->mark;
+    struct said before = scopei_said_save(w);
+    node->mark = slot + 1;
+    scopei_node_drain(w, node);
+    node->mark = mark;
+    scopei_said_restore(w, before);
+}
+
+/* Joins the fork in the slot; returns its code. */
+static int fork2_join(struct worker *w, struct slot *slot)
+{
+    if (w->deque.bottom > slot + 1)
+        fork2_uncover(w, slot);
+    if (!scopei_pop_slow(w)) {
+        join_wait(w, slot);
+        return fork2_result(w, public_slot(slot));
+    }
+    return scope_cancelled(w->open) ? SCOPE_ECANCELED : fork2_call(w->open, slot);
+}
+
+/* Joins the fork at `at`; second: the code of what was called meanwhile.  Returns that of both. */
+int scopei_join2_slow(struct scopei_worker *self, struct scopei_slot *at, int second)
+{
+    int first = fork2_join(worker_of(self), slot_of(at));
+    return second ? second : first;
+}
+
+/* A request, a full deque, or a mistake. */
+int scopei_fork2_slow(struct scope *s, scope_fn *f, void *a, scope_fn *g, void *b)
+{
+    struct worker *w = worker_self();
+    if (!s || !f || !g)
+        return SCOPE_EINVAL;
+    if (!w || w->open != s)
+        return SCOPE_EPERM;
+    struct slot *slot = scopei_push_slow(w, NULL);
+    if (!slot) {
+        int second = g(s, b);
+        int first = scope_cancelled(s) ? SCOPE_ECANCELED : f(s, a);
+        return second ? second : first;
+    }
+    /* Relaxed, all: published by the release of pub. */
+    store_relaxed(&slot->word[TASK_FUNCTION], TASK_FORK2);
+    store_relaxed(&slot->word[TASK_LINEAGE], (uint64_t)(uintptr_t)w->node);
+    store_relaxed(&slot->word[TASK_ARG + FORK2_FUNCTION], (uint64_t)(uintptr_t)f);
+    store_relaxed(&slot->word[TASK_ARG + FORK2_ARG], (uint64_t)(uintptr_t)a);
+    scopei_attend(w);
+    int second = g(s, b);
+    int first = fork2_join(w, slot);
+    return second ? second : first;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- Thieves */
+
+void scopei_forked_run(struct worker *w, const struct task *task)
+{
+    struct slot *slot = (struct slot *)(uintptr_t)(task->word[TASK_META] & ~(uint64_t)TASK_FORKED);
+    const struct node *origin = (const struct node *)(uintptr_t)task->word[TASK_LINEAGE];
+    struct worker *owner = origin->owner;
+    struct said before = scopei_said_save(w);
+    store_release(&slot->word[TASK_THIEF], (uint64_t)(uintptr_t)w->node); /* pairs with: scopei_task_allowed */
+    if (scope_cancelled(origin->scope))
+        result_skipped(slot);
+    else if (task->word[TASK_FUNCTION] == TASK_FORK2)
+        fork2_run(w, slot);
+    else
+        ((scopei_forked_fn *)(uintptr_t)task->word[TASK_FUNCTION])((struct scopei_worker *)(void *)w,
+                                                                   public_slot(slot));
+    scopei_said_restore(w, before);
+    /* pairs with: scopei_task_allowed, scopei_idle_help.  The result is visible; nobody touches the slot afterwards. */
+    store_release(&slot->word[TASK_META], 0);
+    (void)scopei_unpark(&owner->parker);
+}
