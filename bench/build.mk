@@ -94,11 +94,11 @@ RAYON_KERNELS := $(wildcard bench/*/kernel.c)
 $(RAYON_KERNELS:bench/%/kernel.c=$(BENCH)/%_kernel.o): $(BENCH)/%_kernel.o: bench/%/kernel.c $(BENCH_HEADERS)
 	@mkdir -p $(@D)
 	$(BENCH_CC) $(BENCH_FLAGS) -DRUNTIME='""' -c -o $@ $<
-$(RAYON_KERNELS:bench/%/kernel.c=$(BENCH)/%_rayon): $(BENCH)/%_rayon: $(BENCH)/%_kernel.o
-$(BENCH)/%_rayon: bench/%/rayon.rs bench/rayon.rs $(BENCH)/cargo/Cargo.toml
+$(RAYON_KERNELS:bench/%/kernel.c=$(BENCH)/%_rayon): $(BENCH)/%_rayon: $(BENCH)/%_kernel.o $(BENCH)/bench.o
+$(BENCH)/%_rayon: bench/%/rayon.rs bench/rayon.rs bench/runtime/foreign.rs $(BENCH)/cargo/Cargo.toml
 	rm -f $(BENCH)/cargo/release/deps/$*_rayon-*
 	cd $(BENCH)/cargo && CARGO_HOME=. CARGO_TARGET_DIR=. RUSTFLAGS='-C target-cpu=native' PATH=/usr/bin:$$PATH \
 		cargo rustc --release --offline --quiet --bin $*_rayon \
 		--config 'source.crates-io.replace-with="debian"' --config 'source.debian.directory="/usr/share/cargo/registry"' \
-		-- $(if $(wildcard bench/$*/kernel.c),-C link-arg=$(abspath $(BENCH)/$*_kernel.o) -C link-arg=-lm)
+		-- $(if $(wildcard bench/$*/kernel.c),-C link-arg=$(abspath $(BENCH)/$*_kernel.o) -C link-arg=$(abspath $(BENCH)/bench.o) -C link-arg=-lm)
 	cp $(BENCH)/cargo/release/$*_rayon $@

@@ -1,6 +1,7 @@
-/* Fourier transform of N complex numbers in place, by decimation in frequency: one pass over the whole, cut in two until
- * it has at most GRAIN steps, then the two halves, of which one is a task.  Up to GRAIN numbers are transformed serially.
- * The result is left in bit-reversed order, as for a convolution.  Parameters: N, GRAIN, both powers of two. */
+/* Fourier transform of N complex numbers in place, by decimation in frequency: one pass over the whole, cut in two
+ * until it has at most GRAIN steps, then the two halves, of which one is a task.  Up to GRAIN numbers are transformed
+ * serially.  The result is left in bit-reversed order, as for a convolution.  Parameters: N, GRAIN, both powers of
+ * two. */
 #include "bench/bench.h"
 
 #include <math.h>
@@ -36,17 +37,24 @@ static inline struct fft_number *fft_new(long n)
     return values;
 }
 
-static inline struct fft_number fft_polar(double size, double angle)
+/* A root of unity: by so many of N steps of a turn, backwards. */
+static inline struct fft_number fft_root(long steps)
 {
-    return (struct fft_number){size * cos(angle), size * sin(angle)};
+    struct fft_number w = fft_twiddles[fft_n / 2 + steps % (fft_n / 2)];
+    return steps % fft_n < fft_n / 2 ? w : (struct fft_number){-w.re, -w.im};
 }
 
-/* The input is a damped wave, since the transform of that is known and is 0 nowhere.  Half its frequency's double. */
-static inline long fft_wave(void)
+static void fft_setup_twiddles(void)
 {
-    return (2 * fft_n / 3) | 1;
+    for (long k = 0, h = fft_n / 2; k < h; k++) {
+        double angle = -FFT_PI * (double)k / (double)h;
+        fft_twiddles[h + k] = (struct fft_number){cos(angle), sin(angle)};
+    }
+    for (long i = fft_n / 2 - 1; i > 0; i--)
+        fft_twiddles[i] = fft_twiddles[2 * i];
 }
 
+/* The input is a damped wave, since the transform of that is known and is 0 nowhere. */
 static void fft_setup(const long *value)
 {
     fft_n = value[0];
@@ -58,12 +66,11 @@ static void fft_setup(const long *value)
     fft_input = fft_new(fft_n);
     fft_values = fft_new(fft_n);
     fft_twiddles = fft_new(fft_n);
-    for (long h = 1; h < fft_n; h *= 2)
-        for (long k = 0; k < h; k++)
-            fft_twiddles[h + k] = fft_polar(1, -FFT_PI * (double)k / (double)h);
+    fft_setup_twiddles();
     for (long j = 0; j < fft_n; j++) {
-        long turn = fft_wave() * j % (2 * fft_n);
-        fft_input[j] = fft_polar(exp(-(double)j / (double)fft_n), FFT_PI * (double)turn / (double)fft_n);
+        struct fft_number w = fft_root(fft_n - fft_n / 3 * j % fft_n);
+        double size = exp(-(double)j / (double)fft_n);
+        fft_input[j] = (struct fft_number){size * w.re, size * w.im};
     }
 }
 
@@ -84,7 +91,8 @@ static inline void fft_steps(const struct fft_pass *p)
     }
 }
 
-/* The kernels: steps, and a serial transform.  Not inlined, so that the code is the same in all programs of a compiler. */
+/* The kernels: steps, and a serial transform.  Not inlined, so that the code is the same in all programs of a
+ * compiler. */
 __attribute__((noinline, unused)) static void fft_step(const struct fft_pass *p)
 {
     fft_steps(p);
@@ -124,30 +132,25 @@ static inline struct fft_pass fft_cut(struct fft_pass *p)
     return half;
 }
 
-static inline long fft_reversed(long k)
+/* Whether this is number k of the transform of (r w)^j, which is (1 - r^n) / (1 - r w^(k - m)), m being the wave's. */
+static inline bool fft_right(struct fft_number value, long k)
 {
-    long reversed = 0;
-    for (long bit = 1; bit < fft_n; bit *= 2, k /= 2)
-        reversed = 2 * reversed + k % 2;
-    return reversed;
+    struct fft_number w = fft_root(k + fft_n - fft_n / 3);
+    double r = exp(-1 / (double)fft_n), re = 1 - r * w.re, im = r * w.im, scale = (1 - exp(-1)) / (re * re + im * im);
+    double error = fabs(value.re - scale * re) + fabs(value.im - scale * im);
+    return error <= FFT_ERROR * (1 + scale * (fabs(re) + fabs(im)));
 }
 
-/* The sum of r^j w^(jk), w being a root of unity: (1 - r^n) / (1 - r w^k). */
-static inline struct fft_number fft_expected(long k)
-{
-    long turn = (fft_wave() - 2 * k) % (2 * fft_n); /* never a whole number of turns */
-    struct fft_number q = fft_polar(exp(-1 / (double)fft_n), FFT_PI * (double)turn / (double)fft_n);
-    double top = 1 + exp(-1), re = 1 - q.re, size = re * re + q.im * q.im; /* r^n = -1 / e, the wave number being odd */
-    return (struct fft_number){top * re / size, top * q.im / size};
-}
-
+/* Goes through the values and, in bit-reversed order, the numbers of the transform. */
 static bool fft_verify(void)
 {
     bool good = true;
-    for (long k = 0; k < fft_n; k++) {
-        struct fft_number expected = fft_expected(k), value = fft_values[fft_reversed(k)];
-        double error = hypot(value.re - expected.re, value.im - expected.im);
-        good = good && error <= FFT_ERROR * (1 + hypot(expected.re, expected.im));
+    for (long i = 0, k = 0; i < fft_n; i++) {
+        long bit = fft_n / 2;
+        good = good && fft_right(fft_values[i], k);
+        for (; k & bit; bit /= 2)
+            k -= bit;
+        k += bit;
     }
     return good;
 }

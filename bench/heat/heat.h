@@ -69,7 +69,8 @@ static inline long heat_chunks(void)
     return (heat_n + heat_grain - 1) / heat_grain;
 }
 
-/* The kernel: one chunk of rows by one step.  Not inlined, so that its code is the same in all programs of a compiler. */
+/* The kernel: one chunk of rows by one step.  Not inlined, so that its code is the same in all programs of a
+ * compiler. */
 __attribute__((noinline, unused)) static void heat_leaf(long step, long chunk)
 {
     long first = chunk * heat_grain, n = heat_n, stride = heat_stride;

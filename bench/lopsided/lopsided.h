@@ -1,6 +1,6 @@
-/* Coarse tasks, some of which have more below: TASKS in one scope, each of MICROSECONDS, of which every tenth then opens
- * a scope of its own with ten tasks as long.  The ideal time is that of all tasks by the number of workers.  Parameters:
- * TASKS, MICROSECONDS. */
+/* Coarse tasks, some of which have more below: TASKS in one scope, each of MICROSECONDS, of which every tenth then
+ * opens a scope of its own with ten tasks as long.  The ideal time is that of all tasks, as the serial program takes
+ * it, by the number of workers.  Parameters: TASKS, MICROSECONDS. */
 #include "bench/runtime/runtime.h"
 
 #define LOPSIDED_INNER 10     /* tasks of an inner scope */

@@ -1,5 +1,5 @@
-//! What the rayon programs about the runtime itself share.  Their runs begin outside the pool, as those of the C programs
-//! do, and bench/bench.c repeats and times them: kernel.c calls it.
+//! What the rayon programs about the runtime itself share.  Their runs begin outside the pool, as those of the C
+//! programs do, and bench/bench.c repeats and times them: kernel.c calls it.
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::os::raw::{c_char, c_int, c_uint};

@@ -9,7 +9,7 @@ void kernel_init(unsigned workers)
 int kernel_main(int argc, char **argv, void (*init)(unsigned workers), void (*run)(void))
 {
     struct bench bench = SPAWN(init, run);
-    return bench_main(argc, argv, &bench);
+    return bench_perform(argc, argv, &bench, "rayon");
 }
 
 long kernel_n(void)

@@ -1,6 +1,6 @@
-/* What a task costs that does nothing: N are spawned in a loop into one scope.  Writes the KiB of memory that this takes
- * to standard error: the peak of all runs above that before them.  That the tasks run is not checked, if the runtime
- * does not count them itself, as it would cost more than they do.  Parameters: N. */
+/* What a task costs that does nothing: N are spawned in a loop into one scope.  Writes the KiB of memory that this
+ * takes to standard error: the peak of all runs above that before them.  That the tasks run is not checked, unless the
+ * runtime counts them itself, as it would cost more than they do.  Parameters: N. */
 #include "bench/runtime/runtime.h"
 
 static long spawn_n, spawn_memory;
