@@ -1,4 +1,4 @@
-/* The published part of the deque: publish, take, steal.
+/* The published part of the deque: publish, take, withdraw, steal.
  *
  * The algorithm is that of Chase and Lev (2005) with the C11 orderings of Le, Pop, Cohen and Zappa Nardelli (2013), on an
  * array that never grows.  pub plays their "bottom".
@@ -17,6 +17,11 @@
  * The fences are totally ordered.  Suppose the owner takes last without a swing, having read top < last, and a thief swings
  * last too.  The thief read top = last.  If the owner's fence is first, the thief's step 3 sees pub <= last: nothing to
  * take.  If the thief's is first, the owner's step 3 sees top >= last: contradiction.  With t = last both swing, and one wins.
+ *
+ * Withdrawing many is the same with q, the oldest of them, in the place of last, except that the owner gives up if it reads
+ * top >= q.  If it reads top < q and a thief swings an index i >= q, the thief read top = i in its step 1; top only grows, so
+ * had the thief's fence been first, the owner would have read top >= i >= q; and had the owner's, the thief's step 3 would
+ * have seen pub <= q <= i.  When the owner gives up it puts pub back: the slots are as they were.
  *
  * Why the copy is right.  If the swing at t succeeds, top was t from step 1 to step 5.  Index t was published before step 3
  * read pub > t, and by the argument above the owner did not take it back without moving top; so its slot was not rewritten
@@ -107,6 +112,25 @@ struct slot *scopei_deque_take(struct deque *d)
     d->shared--;
     floor_follow(d);
     return d->bottom;
+}
+
+bool scopei_deque_withdraw(struct deque *d)
+{
+    int64_t published = distance(d->index, load_acquire(&d->top)); /* pairs with: scopei_deque_commit */
+    if (published < 2)
+        return false;
+    uint64_t count = (uint64_t)published / 2;
+    uint64_t oldest = d->index - count;
+    store_release(&d->pub, oldest); /* pairs with: scopei_deque_peek; release, as it may be the store that peek reads */
+    fence_seq_cst();                /* pairs with: scopei_deque_peek; else both could take the same task */
+    if (distance(oldest, load_acquire(&d->top)) <= 0) { /* pairs with: scopei_deque_commit */
+        store_release(&d->pub, d->index);               /* pairs with: scopei_deque_peek */
+        return false;
+    }
+    d->index = oldest;
+    d->shared -= count;
+    floor_follow(d);
+    return true;
 }
 
 bool scopei_deque_reset(struct deque *d, struct slot *mark)

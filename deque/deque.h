@@ -7,7 +7,7 @@
  *
  * The private part is the owner's alone: push and pop there are plain stores and loads.  The published part is a textbook
  * Chase-Lev deque.  The owner moves the border between them: publish makes the oldest private tasks stealable, take wins
- * the newest published one back.
+ * the newest published one back, withdraw many of them.
  *
  * Thieves ask for more by poisoning limit and floor, the words that the owner compares bottom with anyway, so a request
  * costs the owner nothing until there is one.
@@ -126,6 +126,10 @@ void scopei_deque_publish(struct deque *d, uint64_t count);
 
 /* Wins the newest published task back, when none is private; NULL: thieves have them all. */
 struct slot *scopei_deque_take(struct deque *d);
+
+/* Makes the newer half of what is published private again, at the cost of one take.  False, and nothing is changed: that is
+ * nothing, or thieves are near. */
+bool scopei_deque_withdraw(struct deque *d);
 
 /* If nothing is left, neither private nor published, lets the next push use slot mark (at most bottom), and returns true.
  * Otherwise changes nothing. */

@@ -28,7 +28,7 @@ bool scopei_task_allowed(const struct lineage *node, const struct goal *goal)
      * look at was then published after that, so we see the end. */
     const struct lineage *thief = (const struct lineage *)(uintptr_t)load_acquire(&goal->forked->word[TASK_THIEF]);
     return thief && descends(node, thief, 0) &&
-           load_acquire(&goal->forked->word[TASK_META]) != 0; /* pairs with: scopei_forked_run */
+           load_acquire(&goal->forked->word[TASK_META]) != 0; /* pairs with: scopei_forked_done */
 }
 
 static bool steal(struct worker *victim, const struct goal *goal, struct task *task)

@@ -86,7 +86,7 @@ struct slot *scopei_push_slow(struct worker *w, struct slot *mark)
 struct slot *scopei_pop_slow(struct worker *w)
 {
     struct deque *d = &w->deque;
-    struct slot *slot = deque_private(d) ? deque_pop_anyway(d) : NULL;
+    struct slot *slot = deque_private(d) || scopei_deque_withdraw(d) ? deque_pop_anyway(d) : NULL;
     if (scopei_deque_requested(d))
         scopei_attend(w); /* publishes of what is below the slot; the slot itself stays as it is */
     if (!slot)

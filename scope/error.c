@@ -109,6 +109,11 @@ void scopei_error_inner(struct worker *w, struct scope_errors *errors)
     w->said_any = 1;
 }
 
+void scopei_errors_drop(struct scope_errors *errors)
+{
+    group_release(errors);
+}
+
 /* Where the errors of s are kept; NULL: nowhere. */
 static struct scope_errors *scope_group(struct scope *s)
 {

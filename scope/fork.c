@@ -6,9 +6,9 @@
  *
  * A stolen one:
  *
- *      owner (join_wait)                      thief (scopei_forked_run)
+ *      owner (join_wait)                      thief (scopei_forked_run, scopei_forked_done)
  *                                             1  THIEF := node of its run
- *                                             2  runs the task, writes the result
+ *                                             2  runs the task and what it spawns, writes the result
  *      1  META = 0? done                      3  META := 0
  *      2  run tasks that descend from THIEF   4  unpark the owner
  *      3  park, and again from 1
@@ -21,11 +21,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A typed call begins with room for so many forks, as forks without room are slow: spawned tasks run first, if need be. */
+#define CALL_ROOM 1024
+
 /* A forked task that found the deque full: it has run at once, and its result waits here for the join. */
 struct overflow {
     struct scopei_slot slot;
     struct overflow *next;
     const struct scopei_slot *at; /* where it would have been */
+    unsigned level;               /* how many of them it ran inside */
 };
 
 static struct worker *worker_of(struct scopei_worker *w)
@@ -55,23 +59,28 @@ static bool forks_attend(struct worker *w)
 
 /* --------------------------------------------------------------------------------------------------- A full deque */
 
-/* Without memory for the result the scope fails. */
-static void overflow_run(struct scopei_worker *self, const struct scopei_slot *at, scopei_forked_fn *run,
-                         const uint64_t *word)
+static void overflow_refused(struct worker *w)
 {
-    struct worker *w = worker_of(self);
     struct scope *s = worker_scope(w);
+    (void)scope_fail(s, SCOPE_ENOMEM, "no memory for the result of a fork");
+    (void)scopei_cancel(s, SCOPE_REASON_SIBLING);
+}
+
+/* Without memory for the result the scope fails. */
+static void overflow_run(struct worker *w, const struct scopei_slot *at, scopei_forked_fn *run, const void *arg,
+                         size_t size)
+{
     struct overflow *overflow = aligned_alloc(alignof(struct overflow), sizeof(*overflow));
     if (!overflow) {
-        (void)scope_fail(s, SCOPE_ENOMEM, "no memory for the result of a fork");
-        (void)scopei_cancel(s, SCOPE_REASON_SIBLING);
+        overflow_refused(w);
         return;
     }
-    memcpy(overflow->slot.arg, word, sizeof(overflow->slot.arg));
-    overflow->at = at;
-    w->deque.bottom = w->deque.end;
-    if (!scope_cancelled(s))
-        run(self, &overflow->slot);
+    *overflow = (struct overflow){.at = at, .level = w->overflow_level++};
+    if (!scope_cancelled(worker_scope(w))) {
+        memcpy(overflow->slot.arg, arg, size);
+        run((struct scopei_worker *)(void *)w, &overflow->slot);
+    }
+    w->overflow_level--;
     overflow->next = w->overflow;
     w->overflow = overflow;
 }
@@ -79,15 +88,26 @@ static void overflow_run(struct scopei_worker *self, const struct scopei_slot *a
 /* The result of the fork at `at`, in the slot behind the last, which is there for that. */
 static struct scopei_slot *overflow_take(struct worker *w, const struct scopei_slot *at)
 {
-    struct scopei_slot *result = (struct scopei_slot *)(void *)w->deque.end;
+    struct scopei_slot *result = public_slot(w->deque.end);
     struct overflow *overflow = w->overflow;
     memset(result, 0, sizeof(*result));
-    if (overflow && overflow->at == at) {
+    if (overflow && overflow->at == at && overflow->level == w->overflow_level) {
         *result = overflow->slot;
         w->overflow = overflow->next;
         free(overflow);
     }
     return result;
+}
+
+/* A fork or a join of typed tasks is beyond the end of the deque. */
+static bool overflows(struct worker *w, struct scopei_slot *at)
+{
+    if (slot_of(at) < w->deque.end)
+        return false;
+    w->deque.bottom = w->deque.end;
+    if (scopei_deque_requested(&w->deque))
+        scopei_attend(w);
+    return true;
 }
 
 /* ------------------------------------------------------------------------------------------------------ Slow paths */
@@ -97,14 +117,11 @@ void scopei_fork_slow(struct scopei_worker *self, struct scopei_slot *at, scopei
                       size_t size)
 {
     struct worker *w = worker_of(self);
-    uint64_t word[TASK_ARG_WORDS] = {0};
-    memcpy(word, arg, size);
-    if (slot_of(at) >= w->deque.end) {
-        overflow_run(self, at, run, word);
+    if (overflows(w, at)) {
+        overflow_run(w, at, run, arg, size);
     } else {
         scopei_put(&at->function, (uint64_t)(uintptr_t)run);
-        for (size_t i = 0; i < TASK_ARG_WORDS; i++)
-            scopei_put(&at->arg[i], word[i]);
+        scopei_words_put(at, arg, size);
         w->deque.bottom = slot_of(at) + 1;
         scopei_attend(w);
     }
@@ -134,7 +151,7 @@ struct scopei_slot *scopei_join_slow(struct scopei_worker *self, struct scopei_s
 {
     struct worker *w = worker_of(self);
     struct scopei_slot *result = at;
-    if (slot_of(at) >= w->deque.end) {
+    if (overflows(w, at)) {
         result = overflow_take(w, at);
         (void)forks_attend(w);
     } else {
@@ -160,8 +177,11 @@ struct scope_strand scopei_call_begin(struct scope *s, const char *name)
                 name);
         abort();
     }
+    struct worker *w = worker_of(self);
+    while (w->deque.end - w->deque.bottom < CALL_ROOM && scopei_relieve(w))
+        ;
     self->open = NULL;
-    (void)forks_attend(worker_of(self));
+    (void)forks_attend(w);
     return (struct scope_strand){self->bottom, self};
 }
 
@@ -212,23 +232,11 @@ static int fork2_result(struct worker *w, const struct scopei_slot *at)
     return (int)(uint32_t)at->arg[FORK2_CODE];
 }
 
-/* Runs what the task has spawned on top of the slot. */
-static void fork2_uncover(struct worker *w, struct slot *slot)
-{
-    struct node *node = w->node;
-    struct slot *mark = node->mark;
-    struct said before = scopei_said_save(w);
-    node->mark = slot + 1;
-    scopei_node_drain(w, node);
-    node->mark = mark;
-    scopei_said_restore(w, before);
-}
-
 /* Joins the fork in the slot; returns its code. */
 static int fork2_join(struct worker *w, struct slot *slot)
 {
-    if (w->deque.bottom > slot + 1)
-        fork2_uncover(w, slot);
+    if (w->deque.bottom > slot + 1) /* spawned meanwhile */
+        scopei_node_drain_to(w, w->node, slot + 1);
     if (!scopei_pop_slow(w)) {
         join_wait(w, slot);
         return fork2_result(w, public_slot(slot));
@@ -251,7 +259,10 @@ int scopei_fork2_slow(struct scope *s, scope_fn *f, void *a, scope_fn *g, void *
         return SCOPE_EINVAL;
     if (!w || w->open != s)
         return SCOPE_EPERM;
-    struct slot *slot = scopei_push_slow(w, NULL);
+    bool slow;
+    struct slot *slot = scopei_slot(w, &slow);
+    if (!slot && scopei_relieve(w))
+        slot = scopei_slot(w, &slow);
     if (!slot) {
         int second = g(s, b);
         int first = scope_cancelled(s) ? SCOPE_ECANCELED : f(s, a);
@@ -270,11 +281,15 @@ int scopei_fork2_slow(struct scope *s, scope_fn *f, void *a, scope_fn *g, void *
 
 /* ----------------------------------------------------------------------------------------------------------- Thieves */
 
+static struct slot *forked_slot(const struct task *task)
+{
+    return (struct slot *)(uintptr_t)(task->word[TASK_META] & ~(uint64_t)TASK_FORKED);
+}
+
 void scopei_forked_run(struct worker *w, const struct task *task)
 {
-    struct slot *slot = (struct slot *)(uintptr_t)(task->word[TASK_META] & ~(uint64_t)TASK_FORKED);
+    struct slot *slot = forked_slot(task);
     const struct node *origin = (const struct node *)(uintptr_t)task->word[TASK_LINEAGE];
-    struct worker *owner = origin->owner;
     struct said before = scopei_said_save(w);
     store_release(&slot->word[TASK_THIEF], (uint64_t)(uintptr_t)w->node); /* pairs with: scopei_task_allowed */
     if (scope_cancelled(origin->scope))
@@ -285,7 +300,13 @@ void scopei_forked_run(struct worker *w, const struct task *task)
         ((scopei_forked_fn *)(uintptr_t)task->word[TASK_FUNCTION])((struct scopei_worker *)(void *)w,
                                                                    public_slot(slot));
     scopei_said_restore(w, before);
+}
+
+void scopei_forked_done(const struct task *task)
+{
+    const struct node *origin = (const struct node *)(uintptr_t)task->word[TASK_LINEAGE];
+    struct worker *owner = origin->owner;
     /* pairs with: scopei_task_allowed, scopei_idle_help.  The result is visible; nobody touches the slot afterwards. */
-    store_release(&slot->word[TASK_META], 0);
+    store_release(&forked_slot(task)->word[TASK_META], 0);
     (void)scopei_unpark(&owner->parker);
 }

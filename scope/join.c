@@ -120,7 +120,7 @@ void scopei_root_init(struct scope *s, struct worker *w, uint64_t depth)
     store_relaxed(&s->root.line.depth, depth); /* Relaxed: nobody else knows the node yet. */
 }
 
-/* A node of its own for a task that was stolen from origin.  told: what counts the task, or NULL if w waits for the node. */
+/* A node of its own for a task that was stolen from origin.  told: origin, or NULL if w waits for the node. */
 static void proxy_init(struct node *node, struct worker *w, struct node *origin, struct node *told)
 {
     /* Relaxed, all four: the task is ours; thieves learn of the node from a published task. */
@@ -251,6 +251,16 @@ void scopei_node_drain(struct worker *w, struct node *node)
     }
 }
 
+void scopei_node_drain_to(struct worker *w, struct node *node, struct slot *mark)
+{
+    struct slot *outer = node->mark;
+    struct said before = scopei_said_save(w);
+    node->mark = mark;
+    scopei_node_drain(w, node);
+    node->mark = outer;
+    scopei_said_restore(w, before);
+}
+
 void scopei_drain_slow(struct scopei_worker *self)
 {
     struct worker *w = (struct worker *)(void *)self;
@@ -274,7 +284,7 @@ static void run_in(struct worker *w, struct node *node, const struct task *task)
     else
         task_run_alone(w, node, task);
     scopei_node_drain(w, node);
-    if (!node->up) /* the reserve: not left before it has completed */
+    if (!node->up) /* not left before it has completed */
         (void)scopei_node_wait(w, node);
 
     w->open = outer;
@@ -283,16 +293,41 @@ static void run_in(struct worker *w, struct node *node, const struct task *task)
     scopei_attend_next(w);
 }
 
-/* The node that counts a task stolen from origin.  A forked task is not counted there, as its function waits for it; what it
- * spawns must be, though, so the root counts it until all that has ended. */
-static struct node *node_counting(const struct task *task)
+/* Adds what a run has counted to its scope.  Relaxed: the owner sees it when all is done. */
+static void run_count(struct scope *s, const struct node *node)
+{
+    if (!node->spawned)
+        return;
+    scopei_event(s);
+    (void)add_relaxed(&s->spawned, node->spawned);
+    (void)add_relaxed(&s->skipped, node->skipped);
+}
+
+/* A forked task is not counted by the node that it comes from, as its function waits for it.  What it has spawned has ended by
+ * then, too: nobody may still descend from it when the function, and perhaps its run, has ended. */
+static void run_forked(struct worker *w, struct proxy *proxy, bool reserve, const struct task *task)
 {
     struct node *origin = (struct node *)(uintptr_t)task->word[TASK_LINEAGE];
-    if (!(task->word[TASK_META] & TASK_FORKED))
-        return node_shortened(origin);
-    (void)add_acq_rel(&origin->scope->root.pending,
-                      1); /* pairs with: node_done; not too late: its function waits for it */
-    return &origin->scope->root;
+    proxy_init(&proxy->node, w, origin, NULL);
+    run_in(w, &proxy->node, task);
+    run_count(origin->scope, &proxy->node);
+    scopei_forked_done(task);
+    if (!reserve)
+        proxy_free(proxy);
+}
+
+static void run_spawned(struct worker *w, struct proxy *proxy, bool reserve, const struct task *task)
+{
+    struct node *node = &proxy->node;
+    struct node *origin = node_shortened((struct node *)(uintptr_t)task->word[TASK_LINEAGE]);
+    proxy_init(node, w, origin, reserve ? NULL : origin);
+    run_in(w, node, task);
+    run_count(origin->scope, node);
+    if (!reserve && !node_quiet(node) && !node_settle(node))
+        return; /* who ends the last of its tasks completes it */
+    if (!reserve)
+        proxy_free(proxy);
+    node_done(origin);
 }
 
 /* Hooks: runs a task that was stolen, from a deque or an inbox. */
@@ -300,24 +335,12 @@ static void run_stolen(struct worker *w, const struct task *task)
 {
     bool reserve;
     struct proxy *proxy = proxy_take(w, &reserve);
-    struct node *node = &proxy->node;
-    struct node *counting = node_counting(task);
-    struct scope *s = counting->scope;
-    bool forked = task->word[TASK_META] & TASK_FORKED;
-    struct node *origin = forked ? (struct node *)(uintptr_t)task->word[TASK_LINEAGE] : counting;
-    proxy_init(node, w, origin, reserve ? NULL : counting);
-    run_in(w, node, task);
-
-    /* Relaxed: node_done below releases them to the owner. */
-    (void)add_relaxed(&s->spawned, node->spawned);
-    (void)add_relaxed(&s->skipped, node->skipped);
+    if (task->word[TASK_META] & TASK_FORKED)
+        run_forked(w, proxy, reserve, task);
+    else
+        run_spawned(w, proxy, reserve, task);
     if (reserve)
         own_scope(w)->reserve_used = false;
-    else if (node_quiet(node) || node_settle(node))
-        proxy_free(proxy);
-    else
-        return;
-    node_done(counting);
 }
 
 const struct pool_hooks scopei_hooks = {

@@ -23,24 +23,23 @@
 /* As many scopes as can be open on one worker's stack at once: with any real body an 8 MiB stack holds about as many. */
 #define SCOPES_MAX 8192
 
-/* The first line is known to the inline functions of taskscope.h, as struct scopei_node. */
+/* What thieves look at and what only the owner does are on different lines.  All but the last fields are known to the inline
+ * functions of taskscope.h, as struct scopei_node. */
 struct node {
-    struct lineage line; /* first: a node is found by its lineage.  O writes, anybody reads */
-    /* O, owner only */
-    uint64_t spawned;
-    uint64_t taken;    /* of them, popped again by the owner */
-    struct slot *mark; /* where in the owner's deque the node's tasks begin */
-    /* I, while open */
-    struct scope *scope;
-    struct node *up; /* told when the node completes: that of the stolen task; NULL: the owner waits and is unparked */
+    alignas(CACHE_LINE) struct lineage line; /* first: a node is found by its lineage.  O writes, anybody reads */
     /* Anybody */
     struct atomic_u64 pending;
     /* I, while open */
+    struct scope *scope;
+    struct node *up; /* told when the node completes: that of the stolen task; NULL: the owner waits and is unparked */
     struct worker *owner;
     unsigned hops; /* a proxy's: how many proxies lie between it and a root; 0 for a root */
     /* O, owner only */
-    unsigned inlined; /* tasks that run inside each other, as the deque was full */
-    uint64_t skipped; /* of those taken, not run since the scope was cancelled */
+    alignas(CACHE_LINE) uint64_t spawned;
+    uint64_t taken;    /* of them, popped again by the owner */
+    struct slot *mark; /* where in the owner's deque the node's tasks begin */
+    uint64_t skipped;  /* of those taken, not run since the scope was cancelled */
+    unsigned inlined;  /* spawns inside each other that found the deque full */
 };
 
 /* The node of a stolen task. */
@@ -84,6 +83,12 @@ static inline struct scope *worker_scope(const struct worker *w)
 
 /* ----------------------------------------------------------------------------------------------------------- scope.c */
 
+/* A slot for a task of w's innermost node, to be filled, and followed by scopei_attend if it is slow; NULL: the deque is full. */
+struct slot *scopei_slot(struct worker *w, bool *slow);
+
+/* Makes room in the deque by running the newest tasks that w's innermost node has spawned; false: there are none on top. */
+bool scopei_relieve(struct worker *w);
+
 /* Spawns into a scope that the caller is inside of, by way of an inbox. */
 int scopei_spawn_inbox(struct worker *w, struct scope *s, struct task *task);
 
@@ -94,6 +99,9 @@ void scopei_root_init(struct scope *s, struct worker *w, uint64_t depth);
 
 /* Runs or skips the node's tasks that are still in w's deque, down to its mark; the node is w's innermost. */
 void scopei_node_drain(struct worker *w, struct node *node);
+
+/* The same inside a task of the node, down to mark, above which there are spawned tasks only. */
+void scopei_node_drain_to(struct worker *w, struct node *node, struct slot *mark);
 
 /* A root node is drained: waits until every task of it has ended.  Returns true if no task of it was ever counted by
  * anybody but its owner. */
@@ -117,8 +125,11 @@ static inline scope_fn *task_function(const uint64_t *word)
 
 /* ------------------------------------------------------------------------------------------------------------ fork.c */
 
-/* Runs a stolen forked task on w, whose node is that of the run, leaves the result in its slot, and tells its owner. */
+/* Runs a stolen forked task on w, whose node is that of the run, and leaves the result in its slot. */
 void scopei_forked_run(struct worker *w, const struct task *task);
+
+/* The same has ended with all that it spawned: tells its owner.  Afterwards its scope may end at any time. */
+void scopei_forked_done(const struct task *task);
 
 /* ---------------------------------------------------------------------------------------------------------- cancel.c */
 
@@ -152,6 +163,9 @@ void scopei_said_add(struct worker *w, struct said said);
 
 /* Keeps the errors of an inner scope that has ended on w, in case the running task returns them. */
 void scopei_error_inner(struct worker *w, struct scope_errors *errors);
+
+/* Frees the errors of an inner scope that nobody can return. */
+void scopei_errors_drop(struct scope_errors *errors);
 
 /* A task (or, with SCOPE_INDEX_BODY, the body) of s returned code, or called scope_fail: records it, and cancels. */
 void scopei_error_returned(struct worker *w, struct scope *s, int code, uint64_t index);

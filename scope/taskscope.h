@@ -183,7 +183,8 @@ int scope_run_with(const struct scope_options *options, struct scope_report *rep
  *   s        the scope of the calling task or body, or one that encloses it.
  *   arg      not looked at; must live until the scope ends.
  *   Returns  SCOPE_OK; SCOPE_ECANCELED: s is cancelled, the task will not run; SCOPE_EINVAL: NULL; SCOPE_EPERM: the
- *            calling thread is not inside s; SCOPE_ENOMEM: only for an s that is not the innermost open one.
+ *            calling thread is not inside s; SCOPE_ENOMEM: only for an s that is not the innermost open one, or
+ *            inside a typed task.
  *   Cost     a few nanoseconds for the innermost scope; never a system call unless a worker sleeps.
  * What was written before the spawn is visible to the task. */
 SCOPEI_INLINE int scope_spawn(struct scope *s, scope_fn *fn, void *arg);
@@ -215,7 +216,8 @@ int scope_fail(struct scope *s, int code, const char *format, ...) __attribute__
 
 /* Calls f(s, a) and g(s, b), perhaps at the same time, and returns when both have returned: f as a task that others may
  * steal, g at once.  s: the innermost scope of the caller.  The two are as function calls: they are not counted as tasks of s,
- * and their codes are returned, not recorded; what either of them spawns into s is joined when s ends.
+ * and their codes are returned, not recorded.  What they spawn into s is joined when s ends, but may also be run, or waited
+ * for, by this call: hold no lock across it that such a task takes.
  *   Returns  g's code, if it is not 0, else f's.  f is not called if s was cancelled before it started; its code is then
  *            SCOPE_ECANCELED.  SCOPE_EINVAL: NULL; SCOPE_EPERM: s is not the innermost scope of the caller, or the caller
  *            runs inside a typed task; nothing was called. */
@@ -249,10 +251,11 @@ SCOPEI_INLINE int scope_fork2(struct scope *s, scope_fn *f, void *a, scope_fn *g
  * it is then.  Every fork is joined by the function that made it, before it returns, newest first; that is not checked.
  *
  * Cancellation: when the scope has been cancelled, a join whose task nobody has started gives a result of all zero bytes.  Poll
- * scope_cancelled(scope_of(strand)) in long leaves.  Errors: scope_fail(scope_of(strand), ...); it cancels as the scope's
- * policy says, and scope_run reports it.
+ * scope_cancelled(scope_of(strand)) in long leaves.  Errors: scope_fail(scope_of(strand), ...) records one, with the index
+ * SCOPE_INDEX_BODY, and cancels as the scope's policy says; a code that the enclosing task returns later is another error.
  * Typed tasks are not counted as tasks of the scope, since they are joined as calls are.  They may spawn into it, and run scopes
- * of their own: that costs some tens of nanoseconds more than elsewhere.
+ * of their own: that costs some tens of nanoseconds more than elsewhere, and at most 1000 or so of such scopes inside each
+ * other are possible in a pool.
  * More than 4096 forks that wait to be joined: the next ones run at once. */
 struct scope_strand {
     struct scopei_slot *at;       /* where the next fork goes */
@@ -307,7 +310,7 @@ unsigned scope_pool_workers(const struct scope_pool *pool);
 #define SCOPEI_REASON_MASK 0x7fu /* in the first word of a scope: why it was cancelled */
 #define SCOPEI_EVENT 0x80u       /* something for its end to look at */
 #define SCOPEI_EVENTFUL 0xffu    /* either */
-#define SCOPEI_SCOPE_SIZE 384u
+#define SCOPEI_SCOPE_SIZE 448u
 #define SCOPEI_BIAS ((uint64_t)1 << 62)
 #define SCOPEI_SPAWNED ((uint64_t)1 << 63) /* in the word function */
 #define SCOPEI_FORK2 1u                    /* in place of a function: scope_fork2 */
@@ -321,13 +324,12 @@ struct __attribute__((may_alias, aligned(64))) scopei_slot {
     uint64_t function, lineage, meta, thief, arg[4];
 };
 
-struct __attribute__((may_alias)) scopei_node {
-    uint64_t base, up, depth;
+struct __attribute__((may_alias, aligned(64))) scopei_node {
+    uint64_t base, up, depth, pending;
+    struct scope *scope;
+    uint64_t more[3];
     uint64_t spawned, taken;
     struct scopei_slot *mark;
-    struct scope *scope;
-    void *told;
-    uint64_t pending;
 };
 
 struct __attribute__((may_alias)) scopei_scope {
@@ -429,7 +431,7 @@ SCOPEI_INLINE struct scopei_scope *scopei_scope_open(struct scopei_worker *w)
 {
     struct scopei_scope *s = w->top;
     struct scope *parent = w->open;
-    s->root.base = w->base;
+    scopei_put(&s->root.base, w->base);
     s->root.spawned = 0;
     s->root.taken = 0;
     s->root.mark = w->bottom;
@@ -467,9 +469,9 @@ SCOPEI_INLINE void scopei_scope_drain(struct scopei_worker *w, struct scopei_sco
 /* True if a scope that is drained has nothing to wait for or to look at. */
 SCOPEI_INLINE bool scopei_scope_quiet(const struct scopei_scope *s)
 {
-    /* Acquire: pairs with node_done in join.c. */
-    return !(scopei_get(&s->cancel) & SCOPEI_EVENTFUL) && s->root.spawned == s->root.taken &&
-           __atomic_load_n(&s->root.pending, __ATOMIC_ACQUIRE) == SCOPEI_BIAS;
+    /* Acquire: pairs with node_done in join.c; before the events, which others set before they are done. */
+    return __atomic_load_n(&s->root.pending, __ATOMIC_ACQUIRE) == SCOPEI_BIAS && s->root.spawned == s->root.taken &&
+           !(scopei_get(&s->cancel) & SCOPEI_EVENTFUL);
 }
 
 SCOPEI_INLINE int scope_run(scope_fn *body, void *arg)
@@ -546,67 +548,66 @@ SCOPEI_INLINE void scopei_words_get(const struct scopei_slot *slot, void *to, si
  *   name_run         what a thief calls: argument from the slot, result to the slot
  *   name_fork_slow   a request, or the deque is full
  *   name_join_slow   a request, or the task was published: it is run here, or its result is waited for */
-#define SCOPE_TASK(result, name, argument)                                                                  \
-    SCOPEI_ASSERT(sizeof(result) <= SCOPEI_SIZE_MAX, "the result of " #name " has more than 32 bytes");     \
-    SCOPEI_ASSERT(sizeof(argument) <= SCOPEI_SIZE_MAX, "the argument of " #name " has more than 32 bytes"); \
-    SCOPEI_WARM result name(struct scope_strand scopei_strand, argument scopei_arg);                        \
-    SCOPEI_WARM void name##_run(struct scopei_worker *scopei_w, struct scopei_slot *scopei_at)              \
-    {                                                                                                       \
-        struct scope_strand scopei_strand = {scopei_w->bottom, scopei_w};                                   \
-        struct scope *scopei_open = scopei_w->open;                                                         \
-        argument scopei_arg;                                                                                \
-        scopei_words_get(scopei_at, &scopei_arg, sizeof(scopei_arg));                                       \
-        scopei_w->open = NULL;                                                                              \
-        result scopei_result = name(scopei_strand, scopei_arg);                                             \
-        scopei_call_end(scopei_w, scopei_open, scopei_strand.at);                                           \
-        scopei_words_put(scopei_at, &scopei_result, sizeof(scopei_result));                                 \
-    }                                                                                                       \
-    SCOPEI_COLD void name##_fork_slow(struct scopei_slot *scopei_at, struct scopei_worker *scopei_w,        \
-                                      argument scopei_arg)                                                  \
-    {                                                                                                       \
-        scopei_fork_slow(scopei_w, scopei_at, name##_run, &scopei_arg, sizeof(scopei_arg));                 \
-    }                                                                                                       \
-    SCOPEI_COLD result name##_join_slow(struct scopei_slot *scopei_at, struct scopei_worker *scopei_w)      \
-    {                                                                                                       \
-        struct scope_strand scopei_strand = {scopei_at, scopei_w};                                          \
-        struct scopei_slot *scopei_done = scopei_join_slow(scopei_w, scopei_at);                            \
-        argument scopei_arg;                                                                                \
-        if (scopei_done) {                                                                                  \
-            result scopei_result;                                                                           \
-            scopei_words_get(scopei_done, &scopei_result, sizeof(scopei_result));                           \
-            return scopei_result;                                                                           \
-        }                                                                                                   \
-        scopei_words_get(scopei_at, &scopei_arg, sizeof(scopei_arg));                                       \
-        return name(scopei_strand, scopei_arg);                                                             \
-    }                                                                                                       \
-    SCOPEI_HOT void name##_fork(struct scope_strand *scopei_strand, argument scopei_arg)                    \
-    {                                                                                                       \
-        struct scopei_slot *scopei_at = scopei_strand->at;                                                  \
-        scopei_strand->at = scopei_at + 1;                                                                  \
-        if (SCOPEI_UNLIKELY(!scopei_may_push(scopei_strand->worker, scopei_at))) {                          \
-            name##_fork_slow(scopei_at, scopei_strand->worker, scopei_arg);                                 \
-            return;                                                                                         \
-        }                                                                                                   \
-        scopei_put(&scopei_at->function, (uint64_t)(uintptr_t)name##_run);                                  \
-        scopei_words_put(scopei_at, &scopei_arg, sizeof(scopei_arg));                                       \
-    }                                                                                                       \
-    SCOPEI_HOT result name##_join(struct scope_strand *scopei_strand)                                       \
-    {                                                                                                       \
-        struct scopei_slot *scopei_at = --scopei_strand->at;                                                \
-        argument scopei_arg;                                                                                \
-        if (SCOPEI_UNLIKELY(!scopei_may_pop(scopei_strand->worker, scopei_at)))                             \
-            return name##_join_slow(scopei_at, scopei_strand->worker);                                      \
-        scopei_words_get(scopei_at, &scopei_arg, sizeof(scopei_arg));                                       \
-        return name(*scopei_strand, scopei_arg);                                                            \
-    }                                                                                                       \
-    SCOPEI_WARM result name##_call(struct scope *scopei_scope, argument scopei_arg)                         \
-    {                                                                                                       \
-        struct scope_strand scopei_strand = scopei_call_begin(scopei_scope, #name);                         \
-        result scopei_result = name(scopei_strand, scopei_arg);                                             \
-        scopei_call_end(scopei_strand.worker, scopei_scope, scopei_strand.at);                              \
-        return scopei_result;                                                                               \
-    }                                                                                                       \
-    struct scope_strand /* so that a semicolon may follow */
+#define SCOPE_TASK(result, name, argument)                                                              \
+    SCOPEI_WARM result name(struct scope_strand scopei_strand, argument scopei_arg);                    \
+    SCOPEI_WARM void name##_run(struct scopei_worker *scopei_w, struct scopei_slot *scopei_at)          \
+    {                                                                                                   \
+        struct scope_strand scopei_strand = {scopei_w->bottom, scopei_w};                               \
+        struct scope *scopei_open = scopei_w->open;                                                     \
+        argument scopei_arg;                                                                            \
+        scopei_words_get(scopei_at, &scopei_arg, sizeof(scopei_arg));                                   \
+        scopei_w->open = NULL;                                                                          \
+        result scopei_result = name(scopei_strand, scopei_arg);                                         \
+        scopei_call_end(scopei_w, scopei_open, scopei_strand.at);                                       \
+        scopei_words_put(scopei_at, &scopei_result, sizeof(scopei_result));                             \
+    }                                                                                                   \
+    SCOPEI_COLD void name##_fork_slow(struct scopei_slot *scopei_at, struct scopei_worker *scopei_w,    \
+                                      argument scopei_arg)                                              \
+    {                                                                                                   \
+        scopei_fork_slow(scopei_w, scopei_at, name##_run, &scopei_arg, sizeof(scopei_arg));             \
+    }                                                                                                   \
+    SCOPEI_COLD result name##_join_slow(struct scopei_slot *scopei_at, struct scopei_worker *scopei_w)  \
+    {                                                                                                   \
+        struct scope_strand scopei_strand = {scopei_at, scopei_w};                                      \
+        struct scopei_slot *scopei_done = scopei_join_slow(scopei_w, scopei_at);                        \
+        argument scopei_arg;                                                                            \
+        if (scopei_done) {                                                                              \
+            result scopei_result;                                                                       \
+            scopei_words_get(scopei_done, &scopei_result, sizeof(scopei_result));                       \
+            return scopei_result;                                                                       \
+        }                                                                                               \
+        scopei_words_get(scopei_at, &scopei_arg, sizeof(scopei_arg));                                   \
+        return name(scopei_strand, scopei_arg);                                                         \
+    }                                                                                                   \
+    SCOPEI_HOT void name##_fork(struct scope_strand *scopei_strand, argument scopei_arg)                \
+    {                                                                                                   \
+        struct scopei_slot *scopei_at = scopei_strand->at;                                              \
+        scopei_strand->at = scopei_at + 1;                                                              \
+        if (SCOPEI_UNLIKELY(!scopei_may_push(scopei_strand->worker, scopei_at))) {                      \
+            name##_fork_slow(scopei_at, scopei_strand->worker, scopei_arg);                             \
+            return;                                                                                     \
+        }                                                                                               \
+        scopei_put(&scopei_at->function, (uint64_t)(uintptr_t)name##_run);                              \
+        scopei_words_put(scopei_at, &scopei_arg, sizeof(scopei_arg));                                   \
+    }                                                                                                   \
+    SCOPEI_HOT result name##_join(struct scope_strand *scopei_strand)                                   \
+    {                                                                                                   \
+        struct scopei_slot *scopei_at = --scopei_strand->at;                                            \
+        argument scopei_arg;                                                                            \
+        if (SCOPEI_UNLIKELY(!scopei_may_pop(scopei_strand->worker, scopei_at)))                         \
+            return name##_join_slow(scopei_at, scopei_strand->worker);                                  \
+        scopei_words_get(scopei_at, &scopei_arg, sizeof(scopei_arg));                                   \
+        return name(*scopei_strand, scopei_arg);                                                        \
+    }                                                                                                   \
+    SCOPEI_WARM result name##_call(struct scope *scopei_scope, argument scopei_arg)                     \
+    {                                                                                                   \
+        struct scope_strand scopei_strand = scopei_call_begin(scopei_scope, #name);                     \
+        result scopei_result = name(scopei_strand, scopei_arg);                                         \
+        scopei_call_end(scopei_strand.worker, scopei_scope, scopei_strand.at);                          \
+        return scopei_result;                                                                           \
+    }                                                                                                   \
+    SCOPEI_ASSERT(sizeof(result) <= SCOPEI_SIZE_MAX, "the result of " #name " has more than 32 bytes"); \
+    SCOPEI_ASSERT(sizeof(argument) <= SCOPEI_SIZE_MAX, "the argument of " #name " has more than 32 bytes")
 #define SCOPEI_HOT static inline __attribute__((always_inline, unused))
 #define SCOPEI_WARM static inline __attribute__((unused))
 #define SCOPEI_COLD static __attribute__((noinline, cold, unused))

@@ -303,6 +303,34 @@ static void take_of_a_newer_task_does_not_disturb_a_thief(void)
     CHECK_EQ_INT(take(), -1);
 }
 
+/* A thief that has looked at the oldest task wins it although the owner has withdrawn what is newer; one that comes when
+ * everything but the oldest is withdrawn finds no more than that. */
+static void withdraw_leaves_the_older_half(void)
+{
+    for (size_t i = 0; i < sizeof(firsts) / sizeof(*firsts); i++) {
+        struct theft theft;
+        start(8, firsts[i]);
+        CHECK(!scopei_deque_withdraw(&d));
+        for (uint64_t v = 0; v < 8; v++)
+            CHECK(push(v));
+        scopei_deque_publish(&d, 7);
+        CHECK(scopei_deque_peek(&d, &theft) == THEFT_WON);
+        CHECK(scopei_deque_withdraw(&d)); /* 4, 5, 6 */
+        CHECK_EQ_INT(deque_private(&d), 4);
+        CHECK(scopei_deque_commit(&d, &theft));
+        CHECK_EQ_INT(theft.word[0], 0);
+        for (long long v = 7; v > 3; v--)
+            CHECK_EQ_INT(pop(), v);
+        CHECK_EQ_INT(pop(), -1);
+        CHECK_EQ_INT(steal(), 1);
+        CHECK(scopei_deque_withdraw(&d)); /* 3 */
+        CHECK_EQ_INT(steal(), 2);
+        CHECK_EQ_INT(steal(), -1);
+        CHECK(!scopei_deque_withdraw(&d));
+        CHECK_EQ_INT(pop(), 3);
+    }
+}
+
 /* ------------------------------------------------------------------------------------------------ Against a plain list */
 
 static struct {
@@ -366,9 +394,16 @@ static void model_take(void)
     model.bottom--;
 }
 
+static void model_withdraw(void)
+{
+    CHECK(scopei_deque_withdraw(&d) == (model.published >= 2));
+    if (model.published >= 2)
+        model.published -= model.published / 2;
+}
+
 static void model_step(uint64_t *random, uint64_t value, uint64_t capacity)
 {
-    uint64_t choice = xorshift(random) % 32;
+    uint64_t choice = xorshift(random) % 34;
     uint64_t private = model.count - model.published;
     uint64_t amount = xorshift(random);
     if (choice < 12) {
@@ -388,7 +423,9 @@ static void model_step(uint64_t *random, uint64_t value, uint64_t capacity)
         CHECK(scopei_deque_reset(&d, slots + mark) == (model.count == 0));
         if (model.count == 0)
             model.bottom = mark;
-    } else if (choice < 30) {
+    } else if (choice < 31) {
+        model_withdraw();
+    } else if (choice < 32) {
         scopei_deque_request(&d);
         model.requested = true;
     } else {
@@ -437,6 +474,7 @@ int main(void)
     check_run("reset_needs_an_empty_deque", reset_needs_an_empty_deque);
     check_run("stale_thief_loses_whatever_the_owner_did", stale_thief_loses_whatever_the_owner_did);
     check_run("take_of_a_newer_task_does_not_disturb_a_thief", take_of_a_newer_task_does_not_disturb_a_thief);
+    check_run("withdraw_leaves_the_older_half", withdraw_leaves_the_older_half);
     check_run("random_operations_agree_with_a_list", random_operations_agree_with_a_list);
     return check_done();
 }

@@ -125,7 +125,7 @@ static void *quick_thief(void *arg)
 static bool owner_pop(void)
 {
     struct slot *slot = deque_pop(&d);
-    if (!slot && deque_private(&d))
+    if (!slot && (deque_private(&d) || scopei_deque_withdraw(&d)))
         slot = deque_pop_anyway(&d);
     if (!slot)
         slot = scopei_deque_take(&d);

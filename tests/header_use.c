@@ -32,7 +32,11 @@ static int sum_halves(struct scope *s, void *arg)
     return scope_reason(s) == SCOPE_REASON_NONE ? 0 : SCOPE_ECANCELED;
 }
 
-/* A typed task, and a fork of two functions. */
+/* A typed task, and a fork of two functions.  A C++ program may declare it in a namespace. */
+#ifdef __cplusplus
+namespace sums
+{
+#endif
 struct range {
     const long *from;
     long n;
@@ -49,6 +53,11 @@ static inline long range_sum(struct scope_strand strand, struct range r)
     long sum = range_sum(strand, low);
     return scope_cancelled(scope_of(strand)) ? 0 : sum + range_sum_join(&strand);
 }
+
+#ifdef __cplusplus
+}
+using namespace sums;
+#endif
 
 static int typed_body(struct scope *s, void *arg)
 {

@@ -258,6 +258,69 @@ static void fork2_deeper_than_the_deque(void)
     CHECK_EQ_INT(deepest, 6000);
 }
 
+/* What the function spawns where a thief runs it ends, and may fail, just before the scope does: nothing of it is lost, and
+ * nothing is left for the next scope in the same frame. */
+static int lost_code;
+
+static int fails(struct scope *s, void *arg)
+{
+    (void)s;
+    (void)arg;
+    return lost_code;
+}
+
+static int spawns_failing(struct scope *s, void *arg)
+{
+    (void)arg;
+    atomic_store(&stolen, 1);
+    CHECK_EQ_INT(scope_spawn(s, fails, NULL), SCOPE_OK);
+    return 0;
+}
+
+static int lures(struct scope *s, void *arg)
+{
+    struct tally *tally = arg;
+    beckon(tally, s, &stolen, 1);
+    return 0;
+}
+
+static int lost_body(struct scope *s, void *arg)
+{
+    return scope_fork2(s, spawns_failing, NULL, lures, arg);
+}
+
+static int nothing_body(struct scope *s, void *arg)
+{
+    (void)s;
+    (void)arg;
+    return 0;
+}
+
+static int lost_runs(struct scope *s, void *arg)
+{
+    struct scope_report report;
+    (void)s;
+    (void)arg;
+    for (int i = 0; i < TIMES(20000, 300); i++) {
+        struct tally tally = {0};
+        atomic_store(&stolen, 0);
+        lost_code = i % 2 ? 21 : 0;
+        if (!CHECK_EQ_INT(scope_run(lost_body, &tally), lost_code ? SCOPE_ERROR : SCOPE_OK))
+            break;
+        CHECK_EQ_INT(run_checked(NULL, &report, nothing_body, NULL), SCOPE_OK);
+        CHECK_EQ_INT(report.spawned, 0);
+    }
+    return 0;
+}
+
+static void fork2_failures_elsewhere_are_not_lost(void)
+{
+    struct scope_pool *pool = pool_at_least(2);
+    struct scope_options options = options_of(pool);
+    CHECK_EQ_INT(scope_run_with(&options, NULL, lost_runs, NULL), SCOPE_OK);
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
 /* --------------------------------------------------------------------------------------------------------- Cancellation */
 
 static int cancels(struct scope *s, void *arg)
@@ -299,6 +362,7 @@ int main(void)
     check_run("fork2_message_is_one_error", fork2_message_is_one_error);
     check_run("fork2_message_of_stolen_is_one_error", fork2_message_of_stolen_is_one_error);
     check_run("fork2_spawns_inside_all_run", fork2_spawns_inside_all_run);
+    check_run("fork2_failures_elsewhere_are_not_lost", fork2_failures_elsewhere_are_not_lost);
     check_run("fork2_slot_stays_while_deque_is_reused", fork2_slot_stays_while_deque_is_reused);
     check_run("fork2_deeper_than_the_deque", fork2_deeper_than_the_deque);
     check_run("fork2_not_started_when_cancelled", fork2_not_started_when_cancelled);

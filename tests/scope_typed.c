@@ -268,20 +268,31 @@ static void typed_cancelled_tree_ends(void)
     }
 }
 
+SCOPE_TASK(int, hundredfold, int);
+
+static inline int hundredfold(struct scope_strand strand, int i)
+{
+    (void)strand;
+    return 100 * i;
+}
+
 SCOPE_TASK(int, skipped, int);
 
+/* Half of its forks come after the cancellation. */
 static inline int skipped(struct scope_strand strand, int n)
 {
-    for (int i = 0; i < n; i++)
-        identity_fork(&strand, i + 1);
-    int overflow = n > 4096 ? n - 4096 : 0; /* those have run at once */
-    CHECK_EQ_INT(scope_cancel(scope_of(strand)), 1);
+    for (int i = 1; i <= n; i++) {
+        hundredfold_fork(&strand, i);
+        if (i == n / 2)
+            CHECK_EQ_INT(scope_cancel(scope_of(strand)), 1);
+    }
     int sum = 0;
     for (int i = n; i > 0; i--) {
-        int got = identity_join(&strand);
-        CHECK(got == 0 || got == i);
+        int got = hundredfold_join(&strand);
+        CHECK(got == 0 || got == 100 * i);
         sum += got != 0;
     }
+    int overflow = n / 2 > 4096 ? n / 2 - 4096 : 0; /* those have run at once */
     if (scope_pool_workers(NULL) == 1)
         CHECK_EQ_INT(sum, overflow);
     return sum;
@@ -299,6 +310,8 @@ static void typed_joins_of_cancelled_scope_give_zero(void)
         int count = 10;
         CHECK_EQ_INT(scope_run(skipped_body, &count), SCOPE_ECANCELED);
         count = 5000;
+        CHECK_EQ_INT(scope_run(skipped_body, &count), SCOPE_ECANCELED);
+        count = 9000;
         CHECK_EQ_INT(scope_run(skipped_body, &count), SCOPE_ECANCELED);
     }
 }
