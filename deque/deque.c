@@ -48,9 +48,9 @@ static void floor_follow(struct deque *d)
 {
     /* Relaxed: only the owner writes anything but the poison. */
     uint64_t old = load_relaxed(&d->floor);
+    /* pairs with: scopei_deque_request; loses only to its poison */
     if (old != DEQUE_FLOOR_POISON)
-        (void)cas_acq_rel(&d->floor, old,
-                          slot_address(d->shared)); /* pairs with: scopei_deque_request; loses only to its poison */
+        (void)cas_acq_rel(&d->floor, old, slot_address(d->shared));
 }
 
 void scopei_deque_init(struct deque *d, struct slot *slots, uint64_t capacity, uint64_t first)
