@@ -296,7 +296,7 @@ static void run_in(struct worker *w, struct node *node, const struct task *task)
 /* Adds what a run has counted to its scope.  Relaxed: the owner sees it when all is done. */
 static void run_count(struct scope *s, const struct node *node)
 {
-    if (!node->spawned)
+    if (!(node->spawned | node->skipped))
         return;
     scopei_event(s);
     (void)add_relaxed(&s->spawned, node->spawned);
