@@ -38,7 +38,7 @@
  *
  * Tasks are for computing: a task that blocks (on I/O, on a lock) keeps a core idle.
  * With one worker, spawned tasks run when the scope waits, the newest first; a spawn that finds the worker's queue full
- * (4096 tasks) runs its task at once.
+ * (4096 tasks) first runs the newest 256 of them, inside itself.
  *
  * Link with `pkg-config --static --libs taskscope`. */
 #ifndef TASKSCOPE_H
