@@ -1,0 +1,56 @@
+#include "bench/strassen/strassen.h"
+#include "bench/taskscope.h"
+
+/* Products that are done at once. */
+struct parts {
+    struct strassen_part *first;
+    int count;
+};
+
+static int multiply(struct scope *s, const struct product *p);
+
+static int one(struct scope *s, struct strassen_part *part)
+{
+    strassen_begin(part);
+    int status = multiply(s, &part->product);
+    strassen_end(part);
+    return status;
+}
+
+/* Forks by halves until one product is left. */
+static int each(struct scope *s, void *arg)
+{
+    const struct parts *parts = arg;
+    int half = (parts->count + 1) / 2;
+    struct parts left = {parts->first, half}, right = {parts->first + half, parts->count - half};
+    return parts->count == 1 ? one(s, parts->first) : scope_fork2(s, each, &left, each, &right);
+}
+
+static int multiply(struct scope *s, const struct product *p)
+{
+    struct strassen_part part[7];
+    if (p->n <= strassen_grain) {
+        strassen_leaf(p);
+        return 0;
+    }
+    strassen_split(p, part);
+    int status = each(s, &(struct parts){part, 7});
+    strassen_combine(p, part);
+    return status;
+}
+
+static int whole(struct scope *s, void *arg)
+{
+    return multiply(s, arg);
+}
+
+static void run(void)
+{
+    (void)scope_run(whole, &strassen_whole);
+}
+
+int main(int argc, char **argv)
+{
+    struct bench bench = STRASSEN(taskscope_init, run);
+    return bench_main(argc, argv, &bench);
+}
