@@ -171,10 +171,11 @@ void scopei_deque_request(struct deque *d)
         store_release(&d->floor, DEQUE_FLOOR_POISON);  /* pairs with: scopei_deque_clear */
 }
 
-bool scopei_deque_stealable(const struct deque *d)
+uint64_t scopei_deque_stealable(const struct deque *d)
 {
-    uint64_t top = load_acquire(&d->top);            /* pairs with: scopei_deque_commit */
-    return distance(load_acquire(&d->pub), top) > 0; /* pairs with: scopei_deque_publish */
+    uint64_t top = load_acquire(&d->top);                     /* pairs with: scopei_deque_commit */
+    int64_t published = distance(load_acquire(&d->pub), top); /* pairs with: scopei_deque_publish */
+    return published > 0 ? (uint64_t)published : 0;
 }
 
 enum theft_result scopei_deque_peek(const struct deque *d, struct theft *theft)

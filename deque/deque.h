@@ -150,8 +150,8 @@ void scopei_deque_clear(struct deque *d, uint64_t window);
 /* Asks the owner to publish: its next push or pop fails.  Sticky until the owner clears it. */
 void scopei_deque_request(struct deque *d);
 
-/* True if a steal might find something. */
-bool scopei_deque_stealable(const struct deque *d);
+/* How many tasks are published, at a glance. */
+uint64_t scopei_deque_stealable(const struct deque *d);
 
 /* Copies the oldest published task without taking it.  The copy can be garbage unless commit wins. */
 enum theft_result scopei_deque_peek(const struct deque *d, struct theft *theft);

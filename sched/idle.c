@@ -6,7 +6,7 @@
  * publishes and calls notify.  Owners pay nothing else.
  *
  * Counters: searching, sleeping (parked, would run anything), helping, waiting (parked, would run tasks of one scope).  A
- * worker that is stood down for a guest is parked but in none of them.
+ * worker that is stood down, or a deputy, is parked but in none of them.
  *
  * No wake-up is lost.  Publishing a task and going to sleep are mirrored:
  *
@@ -26,8 +26,14 @@
  * microseconds, again before it parks, and again when it leaves with a task and was the last searcher while others sleep
  * (won).  So when the last searcher is gone every deque has either been poisoned since, or has woken somebody.
  *
- * One wake-up at a time: a woken worker counts as searching from the moment it is chosen, so publishers leave the others
- * alone until it has found something; then, if there is more to be had, it wakes the next. */
+ * A publisher wakes one: a woken worker counts as searching from the moment it is chosen, so publishers leave the others
+ * alone until it has found something; then, if there is more to be had, it wakes the next two, and so on.
+ *
+ * Deputies.  A worker that waits for a scope and sleeps hands its core over to its deputy, which would run anything: for a
+ * guest that is the worker which was stood down for it, for one of the pool's own a spare, a thread that is started when it
+ * is first wanted.  When the waiter wakes, its deputy is stood down again, which takes effect when it has ended its task.  A
+ * deputy that sleeps is chosen last, so that it does not compete with its waiter while another core is idle.  It is not
+ * counted: its waiter is, as waiting. */
 #include "sched/idle.h"
 
 /* How often a searcher looks at the clock and repeats its requests, in rounds over all workers. */
@@ -35,12 +41,16 @@
 
 /* ------------------------------------------------------------------------------- The list of parked workers, under lock */
 
+static bool is_down(const struct worker *w)
+{
+    return load_relaxed(&w->stood_down) != 0; /* Relaxed: written under the lock that we hold, or a hint. */
+}
+
 static struct atomic_u64 *parked_counter(struct idle *idle, const struct worker *w)
 {
     if (w->goal)
         return &idle->waiting;
-    /* Relaxed: written under the lock that we hold. */
-    return load_relaxed(&w->stood_down) ? NULL : &idle->sleeping;
+    return is_down(w) || w->principals ? NULL : &idle->sleeping;
 }
 
 /* Relaxed, in count and uncount: the lock orders writers; readers look only after a fence of their own. */
@@ -54,6 +64,29 @@ static void uncount(struct atomic_u64 *counter)
 {
     if (counter)
         store_relaxed(counter, load_relaxed(counter) - 1);
+}
+
+/* Adds change to the reasons for w to be down; while it is, its deputy may not run either. */
+static void stand(struct idle *idle, struct worker *w, int change)
+{
+    bool before = is_down(w);
+    if (w->parked)
+        uncount(parked_counter(idle, w));
+    store_relaxed(&w->stood_down, load_relaxed(&w->stood_down) + (uint64_t)(int64_t)change); /* Relaxed: as above. */
+    if (w->parked)
+        count(parked_counter(idle, w));
+    if (w->handed_over && before != is_down(w))
+        stand(idle, w->deputy, change);
+}
+
+/* w's deputy may run tasks from now on, or no longer. */
+static void hand(struct idle *idle, struct worker *w, bool over)
+{
+    if (w->handed_over == over)
+        return;
+    w->handed_over = over;
+    if (!is_down(w))
+        stand(idle, w->deputy, over ? -1 : 1);
 }
 
 static void list_add(struct idle *idle, struct worker *w, const struct goal *goal)
@@ -77,6 +110,8 @@ static void list_remove(struct idle *idle, struct worker *w)
         idle->parked = w->park_next;
     if (w->park_next)
         w->park_next->park_prev = w->park_prev;
+    if (w->goal)
+        hand(idle, w->home, false);
     w->parked = false;
     w->goal = NULL;
 }
@@ -95,7 +130,7 @@ static bool park_withdraw(struct idle *idle, struct worker *w)
     pthread_mutex_lock(&idle->lock);
     bool searching = true;
     if (w->parked) {
-        searching = parked_counter(idle, w) == &idle->sleeping;
+        searching = !w->goal && !is_down(w);
         if (searching)
             (void)add_acq_rel(&idle->searching, 1); /* pairs with: scopei_idle_notify, by its fence */
         list_remove(idle, w);
@@ -106,18 +141,37 @@ static bool park_withdraw(struct idle *idle, struct worker *w)
 
 /* -------------------------------------------------------------------------------------------------------- Waking up */
 
-/* The parked worker to wake for a task of node, the most recently parked first; those that would run anything before those
- * that wait for a scope, whose own work goes on when it ends. */
-static struct worker *choose(struct idle *idle, const struct lineage *node)
+/* Whom to wake for a task, best first. */
+enum choice {
+    CHOICE_SLEEPER,
+    CHOICE_WAITER, /* may run the task; its own work goes on when its scope ends */
+    CHOICE_DEPUTY,
+    CHOICE_STARTER, /* waits for another scope, and can start a spare that runs the task */
+    CHOICE_NONE
+};
+
+static enum choice choice_of(const struct worker *w, const struct lineage *node)
 {
-    struct worker *waiter = NULL;
-    for (struct worker *w = idle->parked; w; w = w->park_next) {
-        if (!w->goal && !load_relaxed(&w->stood_down)) /* Relaxed: under the lock. */
-            return w;
-        if (w->goal && !waiter && node && scopei_task_allowed(node, w->goal))
-            waiter = w;
+    if (w->goal) {
+        bool starts = w->home->spare_allowed && !is_down(w->home);
+        return node && scopei_task_allowed(node, w->goal) ? CHOICE_WAITER : starts ? CHOICE_STARTER : CHOICE_NONE;
     }
-    return waiter;
+    return is_down(w) ? CHOICE_NONE : w->principals ? CHOICE_DEPUTY : CHOICE_SLEEPER;
+}
+
+/* The parked worker to wake for a task of node; among equals the most recently parked.  NULL: none. */
+static struct worker *choose(struct idle *idle, const struct lineage *node, enum choice *choice)
+{
+    struct worker *chosen = NULL;
+    *choice = CHOICE_NONE;
+    for (struct worker *w = idle->parked; w && *choice != CHOICE_SLEEPER; w = w->park_next) {
+        enum choice its = choice_of(w, node);
+        if (its < *choice) {
+            *choice = its;
+            chosen = w;
+        }
+    }
+    return chosen;
 }
 
 bool scopei_idle_wants(struct scope_pool *pool, const struct lineage *node)
@@ -130,28 +184,38 @@ bool scopei_idle_wants(struct scope_pool *pool, const struct lineage *node)
     if (!load_acquire(&idle->waiting)) /* pairs with: help_sleep */
         return false;
     pthread_mutex_lock(&idle->lock);
-    bool wanted = choose(idle, node) != NULL;
+    enum choice choice;
+    bool wanted = choose(idle, node, &choice) != NULL;
     pthread_mutex_unlock(&idle->lock);
     return wanted;
 }
 
-void scopei_idle_notify(struct scope_pool *pool, const struct lineage *node)
+bool scopei_idle_wake(struct scope_pool *pool, const struct lineage *node)
 {
     struct idle *idle = &pool->idle;
-    fence_seq_cst(); /* pairs with: idle_sleep, help_sleep; without it both could miss each other */
-    /* Relaxed, all three: ordered by the fence. */
-    if (load_relaxed(&idle->searching) || !(load_relaxed(&idle->sleeping) + load_relaxed(&idle->waiting)))
-        return;
+    if (!(load_relaxed(&idle->sleeping) + load_relaxed(&idle->waiting))) /* Relaxed: ordered by the caller's fence. */
+        return false;
     pthread_mutex_lock(&idle->lock);
-    struct worker *w = choose(idle, node);
+    enum choice choice;
+    struct worker *w = choose(idle, node, &choice);
     if (w) {
         if (!w->goal)
             (void)add_relaxed(&idle->searching, 1); /* Relaxed: w takes it over under the lock. */
+        if (choice == CHOICE_STARTER)
+            w->home->spare_wanted = true;
         list_remove(idle, w);
     }
     pthread_mutex_unlock(&idle->lock);
     if (w)
         (void)scopei_unpark(&w->parker);
+    return w != NULL;
+}
+
+void scopei_idle_notify(struct scope_pool *pool, const struct lineage *node)
+{
+    fence_seq_cst(); /* pairs with: idle_sleep, help_sleep; without it both could miss each other */
+    if (!load_relaxed(&pool->idle.searching)) /* Relaxed: ordered by the fence. */
+        (void)scopei_idle_wake(pool, node);
 }
 
 void scopei_idle_wake_all(struct scope_pool *pool)
@@ -167,7 +231,7 @@ void scopei_idle_wake_all(struct scope_pool *pool)
 static bool search_over(const struct worker *w)
 {
     /* Relaxed: both are looked at again, under the lock, before parking. */
-    return load_relaxed(&w->pool->stopping) || load_relaxed(&w->stood_down);
+    return load_relaxed(&w->pool->stopping) || is_down(w);
 }
 
 static bool search_try(struct worker *w, struct task *task)
@@ -206,11 +270,11 @@ static void won(struct worker *w, struct atomic_u64 *counter)
     struct idle *idle = &w->pool->idle;
     (void)sub_acq_rel(counter, 1); /* pairs with: scopei_deque_clear, by way of the requests below */
     fence_seq_cst();               /* pairs with: idle_sleep, help_sleep; who sleeps by now is seen below */
-    /* Relaxed: hints.  Others that are awake poison and wake by themselves. */
-    if (load_relaxed(&idle->searching) || !(load_relaxed(&idle->sleeping) + load_relaxed(&idle->waiting)))
+    if (!(load_relaxed(&idle->sleeping) + load_relaxed(&idle->waiting))) /* Relaxed: ordered by the fence. */
         return;
-    scopei_request_all(w);
-    scopei_pass_on(w);
+    if (!load_relaxed(&idle->searching)) /* Relaxed: another one poisons by itself. */
+        scopei_request_all(w);
+    scopei_pass_on(w, 2);
 }
 
 /* Parks a worker that counts as searching if counted says so; returns whether it does so afterwards. */
@@ -221,12 +285,12 @@ static bool idle_sleep(struct worker *w, bool counted)
     if (counted)
         (void)sub_acq_rel(&pool->idle.searching, 1); /* pairs with: scopei_idle_notify, by the fence */
     fence_seq_cst();                                 /* pairs with: scopei_idle_notify */
-    bool down = load_relaxed(&w->stood_down);        /* Relaxed: stand_in and stand_out count for us if it changes. */
+    bool down = is_down(w);                          /* whoever changes it counts for us */
     if (!down)
         scopei_request_all(w);
     bool work = scopei_findable(w, NULL);
     if (work && down)
-        scopei_pass_on(w); /* a wake-up may have been meant for us */
+        scopei_pass_on(w, 1); /* a wake-up may have been meant for us */
     /* Acquire pairs with: threads_stop, which sets it before it wakes everybody. */
     if (!(work && !down && pool->hooks->ready(w)) && !load_acquire(&pool->stopping))
         scopei_park(&w->parker);
@@ -237,9 +301,9 @@ bool scopei_idle_search(struct worker *w, struct task *task)
 {
     struct idle *idle = &w->pool->idle;
     bool counted = false;
-    while (!load_acquire(&w->pool->stopping)) {          /* pairs with: threads_stop */
-        if (!counted && !load_relaxed(&w->stood_down)) { /* Relaxed: a stale value costs one search. */
-            (void)add_acq_rel(&idle->searching, 1);      /* pairs with: scopei_idle_notify, by its fence */
+    while (!load_acquire(&w->pool->stopping)) {     /* pairs with: threads_stop */
+        if (!counted && !is_down(w)) {              /* a stale value costs one search */
+            (void)add_acq_rel(&idle->searching, 1); /* pairs with: scopei_idle_notify, by its fence */
             counted = true;
         }
         if (counted && search_spin(w, task)) {
@@ -279,6 +343,40 @@ static bool help_spin(struct worker *w, const struct atomic_u64 *pending, const 
     return false;
 }
 
+/* Starts a spare for w, which waits, at the first time that there is something for it to do. */
+static void spare_start(struct worker *w)
+{
+    struct idle *idle = &w->pool->idle;
+    struct worker *home = w->home;
+    pthread_mutex_lock(&idle->lock);
+    bool allowed = home->spare_allowed && !is_down(home), wanted = home->spare_wanted;
+    pthread_mutex_unlock(&idle->lock);
+    if (!allowed || !(wanted || scopei_findable(w, NULL)))
+        return;
+    struct worker *spare = scopei_spare_start(home);
+    pthread_mutex_lock(&idle->lock);
+    home->spare_allowed = false; /* should it have failed, we go without */
+    home->deputy = spare;
+    pthread_mutex_unlock(&idle->lock);
+}
+
+/* w, which waits and is about to park, lets its deputy run. */
+static void hand_over(struct worker *w)
+{
+    struct idle *idle = &w->pool->idle;
+    struct worker *home = w->home;
+    spare_start(w);
+    pthread_mutex_lock(&idle->lock);
+    bool handed = home->deputy && w->parked;
+    if (handed)
+        hand(idle, home, true);
+    pthread_mutex_unlock(&idle->lock);
+    if (handed) { /* it parked without asking anybody or looking */
+        scopei_request_all(w);
+        scopei_pass_on(w, 1);
+    }
+}
+
 /* Parks a worker that counts as helping, until there may be a task of goal, or pending is 0. */
 static void help_sleep(struct worker *w, const struct atomic_u64 *pending, const struct goal *goal)
 {
@@ -288,8 +386,10 @@ static void help_sleep(struct worker *w, const struct atomic_u64 *pending, const
     fence_seq_cst();                           /* pairs with: scopei_idle_notify */
     scopei_request_all(w);
     /* Acquire pairs with: node_done; who takes pending to 0 unparks us afterwards, so this is only to save a sleep. */
-    if (load_acquire(pending) != 0 && !(pool->hooks->ready(w) && scopei_findable(w, goal)))
+    if (load_acquire(pending) != 0 && !(pool->hooks->ready(w) && scopei_findable(w, goal))) {
+        hand_over(w);
         scopei_park(&w->parker);
+    }
     (void)add_acq_rel(&pool->idle.helping, 1); /* pairs with: scopei_idle_wants; while it still counts as waiting */
     (void)park_withdraw(&pool->idle, w);
 }
@@ -312,54 +412,57 @@ bool scopei_idle_help(struct worker *w, const struct atomic_u64 *pending, const 
 
 /* ---------------------------------------------------------------------------------------------------------- Guests */
 
-/* A worker that nobody stands in for yet: the one at home on the guest's core, else any.  NULL: all are stood down. */
+/* A worker that is not stood down: the one at home on the guest's core, or its deputy, else any.  NULL: all are. */
 static struct worker *choose_replaced(struct scope_pool *pool)
 {
     unsigned near = scopei_topology_worker_at(pool->topology, scopei_cpu());
     for (unsigned i = 0; i < pool->workers; i++) {
         struct worker *w = pool->slot[(near + i) % pool->workers];
-        if (!load_relaxed(&w->stood_down)) /* Relaxed: under the lock. */
+        if (w->handed_over)
+            w = w->deputy;
+        if (!is_down(w))
             return w;
     }
     return NULL;
 }
 
+/* w, which is stood down for a guest, becomes its deputy, or no longer is. */
+static void depute(struct idle *idle, struct worker *w, int change)
+{
+    if (w->parked)
+        uncount(parked_counter(idle, w));
+    w->principals += (unsigned)change;
+    if (w->parked)
+        count(parked_counter(idle, w));
+    stand(idle, w, change);
+}
+
 void scopei_idle_stand_in(struct worker *guest)
 {
     struct scope_pool *pool = guest->pool;
-    guest->replaced = POOL_SLOTS_MAX;
+    guest->deputy = NULL;
     if (pool->workers <= 1)
         return;
     pthread_mutex_lock(&pool->idle.lock);
-    struct worker *w = choose_replaced(pool);
-    if (w) {
-        guest->replaced = w->id;
-        if (w->parked)
-            uncount(parked_counter(&pool->idle, w));
-        store_relaxed(&w->stood_down, 1); /* Relaxed: read under the lock, or as a hint. */
-        if (w->parked)
-            count(parked_counter(&pool->idle, w));
-    }
+    guest->deputy = choose_replaced(pool);
+    if (guest->deputy)
+        depute(&pool->idle, guest->deputy, 1);
     pthread_mutex_unlock(&pool->idle.lock);
 }
 
 void scopei_idle_stand_out(struct worker *guest)
 {
     struct scope_pool *pool = guest->pool;
-    if (guest->replaced == POOL_SLOTS_MAX)
+    if (!guest->deputy)
         return;
-    struct worker *w = pool->slot[guest->replaced];
     pthread_mutex_lock(&pool->idle.lock);
-    if (w->parked)
-        uncount(parked_counter(&pool->idle, w));
-    store_relaxed(&w->stood_down, 0); /* Relaxed: as in scopei_idle_stand_in. */
-    if (w->parked)
-        count(parked_counter(&pool->idle, w));
+    depute(&pool->idle, guest->deputy, -1);
+    guest->deputy = NULL;
     pthread_mutex_unlock(&pool->idle.lock);
     /* It parked without asking anybody or looking; other guests may have work for it.  Relaxed: later ones see that it
      * sleeps. */
     if (load_relaxed(&pool->guests) > 1) {
         scopei_request_all(guest);
-        scopei_pass_on(guest);
+        scopei_pass_on(guest, 1);
     }
 }

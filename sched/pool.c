@@ -126,6 +126,9 @@ static struct worker *slot_add(struct scope_pool *pool)
     }
     w->pool = pool;
     w->id = (unsigned)slots;
+    w->home = w;
+    for (unsigned i = 0; i < POOL_WORKERS_MAX; i++)
+        w->order[i] = (uint16_t)i;
     w->scopes = scopes;
     w->fresh = scopes;
     store_relaxed_ptr(&w->top, scopes);         /* Relaxed: nobody sees it yet. */
@@ -158,7 +161,9 @@ static void *worker_main(void *arg)
     struct worker *w = arg;
     struct scope_pool *pool = w->pool;
     worker_self_set(w);
-    pool->pin_error[w->id] = scopei_topology_pin(pool->topology, w->id);
+    int error = scopei_topology_pin(pool->topology, w->place);
+    if (w->place == w->id)
+        pool->pin_error[w->id] = error;
     (void)add_acq_rel(&pool->started, 1); /* pairs with: pool_display */
     scopei_work(w);
     return NULL;
@@ -175,12 +180,14 @@ static void pool_display(struct scope_pool *pool, unsigned threads)
     scopei_topology_display(pool->topology, threads, pool->pin_error);
 }
 
-static void threads_stop(struct scope_pool *pool, unsigned threads)
+static void threads_stop(struct scope_pool *pool)
 {
     store_release(&pool->stopping, 1); /* pairs with: idle_sleep, scopei_idle_search */
     scopei_idle_wake_all(pool);
-    for (unsigned i = 0; i < threads; i++)
-        (void)pthread_join(pool->slot[i]->thread, NULL);
+    uint64_t slots = load_acquire(&pool->slots); /* pairs with: slot_add */
+    for (uint64_t i = 0; i < slots; i++)
+        if (pool->slot[i]->threaded)
+            (void)pthread_join(pool->slot[i]->thread, NULL);
 }
 
 /* Starts w's thread, with every signal blocked: signals are for the program's own threads to handle. */
@@ -190,12 +197,12 @@ static bool thread_start(struct worker *w)
     char name[16];
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(&w->thread, NULL, worker_main, w) == 0;
+    w->threaded = pthread_create(&w->thread, NULL, worker_main, w) == 0;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)snprintf(name, sizeof(name), "taskscope/%u", w->id % 100000);
-    if (started)
+    (void)snprintf(name, sizeof(name), "taskscope/%u%s", w->place % 10000, w->place == w->id ? "" : "s");
+    if (w->threaded)
         (void)pthread_setname_np(w->thread, name);
-    return started;
+    return w->threaded;
 }
 
 /* Starts as many of the wanted threads as memory and the system allow. */
@@ -210,11 +217,34 @@ static unsigned threads_start(struct scope_pool *pool, unsigned wanted)
     while (running < threads) {
         struct worker *w = pool->slot[running];
         order_init(w, pool->topology, threads);
+        w->place = w->id;
+        w->spare_allowed = true;
         if (!thread_start(w))
             break;
         running++;
     }
     return running;
+}
+
+struct worker *scopei_spare_start(struct worker *home)
+{
+    struct scope_pool *pool = home->pool;
+    pthread_mutex_lock(&pool->lock);
+    struct worker *w = slot_add(pool);
+    pthread_mutex_unlock(&pool->lock);
+    if (!w)
+        return NULL;
+    w->place = home->place;
+    w->principals = 1;
+    for (unsigned i = 0; i < POOL_WORKERS_MAX; i++)
+        w->order[i] = home->order[i];
+    store_relaxed(&w->stood_down, 1); /* Relaxed: it is on no list yet. */
+    if (thread_start(w))
+        return w;
+    w->principals = 0;
+    store_relaxed(&w->stood_down, 0); /* Relaxed: as above. */
+    store_release(&w->guest, 0);      /* pairs with: guest_claim, which may have it then */
+    return NULL;
 }
 
 /* A pool whose threads could not all start: starts it again with as many as there were, which is known to work, or, should
@@ -224,7 +254,7 @@ static void pool_start(struct scope_pool *pool, unsigned wanted)
     unsigned running = wanted > 1 ? threads_start(pool, wanted) : 0;
     while (running < pool->workers ||
            pool->workers == 1) { /* one, and nobody to stand down for a guest, would be two */
-        threads_stop(pool, running);
+        threads_stop(pool);
         uint64_t slots = load_relaxed(&pool->slots); /* Relaxed: no other thread knows the pool. */
         for (uint64_t i = 0; i < slots; i++)
             worker_destroy(pool->slot[i]);
@@ -279,7 +309,7 @@ bool scopei_pool_destroy(struct scope_pool *pool)
     /* pairs with: scopei_guest_leave.  A guest that enters while the pool is being destroyed is the caller's mistake. */
     if ((worker_self() && worker_self()->pool == pool) || load_acquire(&pool->guests))
         return false;
-    threads_stop(pool, pool->workers);
+    threads_stop(pool);
     registry_remove(pool);
     uint64_t slots = load_acquire(&pool->slots); /* pairs with: slot_add */
     for (uint64_t i = 0; i < slots; i++)
@@ -332,9 +362,8 @@ struct worker *scopei_guest_enter(struct scope_pool *pool, struct worker *outer)
     }
     bool same = outer && outer->pool == pool;
     store_relaxed_ptr(&w->stay.up, same ? outer->node : NULL); /* Relaxed: thieves learn of it from a published task. */
-    if (same)
-        w->replaced = POOL_SLOTS_MAX;
-    else
+    w->home = same ? outer->home : w;
+    if (!same)
         scopei_idle_stand_in(w);
     worker_self_set(w);
     scopei_attend_next(w);
@@ -345,7 +374,8 @@ void scopei_guest_leave(struct worker *w, struct worker *previous)
 {
     struct scope_pool *pool = w->pool;
     worker_self_set(previous);
-    scopei_idle_stand_out(w);
+    if (w->home == w)
+        scopei_idle_stand_out(w);
     store_release(&w->guest, 0);         /* pairs with: guest_claim */
     (void)sub_acq_rel(&pool->guests, 1); /* pairs with: scopei_pool_destroy */
 }

@@ -5,7 +5,7 @@
 #include "sched/topology.h"
 #include "sched/worker.h"
 
-#define POOL_SLOTS_MAX 1024 /* workers and guests */
+#define POOL_SLOTS_MAX 2048 /* workers, their spares, and guests */
 
 /* What the scheduler asks of the layer above it. */
 struct pool_hooks {
@@ -65,6 +65,9 @@ bool scopei_pool_foreign(const struct scope_pool *pool);
  * already, or NULL; if that is of the same pool, it is only given another deque.  NULL: out of memory. */
 struct worker *scopei_guest_enter(struct scope_pool *pool, struct worker *outer);
 void scopei_guest_leave(struct worker *w, struct worker *previous);
+
+/* Starts a thread on home's core, stood down, to be its deputy.  NULL: out of memory or threads. */
+struct worker *scopei_spare_start(struct worker *home);
 
 /* Calls visit for every worker and guest of every pool.  Async-signal-safe; no pool is freed meanwhile. */
 void scopei_workers_visit(void (*visit)(struct worker *w, void *arg), void *arg);

@@ -69,7 +69,7 @@ static struct worker *victim_at(const struct worker *w, uint64_t i, uint64_t slo
     if (i < guests)
         return pool->slot[pool->workers + i];
     i -= guests;
-    return pool->slot[w->id < pool->workers ? w->order[i] : i];
+    return pool->slot[w->order[i]];
 }
 
 bool scopei_find(struct worker *w, const struct goal *goal, struct task *task)
@@ -111,19 +111,34 @@ bool scopei_findable(struct worker *w, const struct goal *goal)
     return false;
 }
 
-static void offer(struct scope_pool *pool, const struct lineage *node)
+/* Tasks for which takers are woken. */
+struct offer {
+    struct scope_pool *pool;
+    uint64_t searching; /* takers that are awake, and will find as many */
+    unsigned most;      /* how many more to wake */
+};
+
+static void offer_tasks(struct offer *offer, const struct lineage *node, uint64_t tasks)
 {
-    if (node)
-        scopei_idle_notify(pool, node);
+    for (; node && tasks > 0 && offer->most > 0; tasks--)
+        if (offer->searching > 0)
+            offer->searching--;
+        else if (scopei_idle_wake(offer->pool, node))
+            offer->most--;
+        else
+            return;
 }
 
-void scopei_pass_on(struct worker *w)
+void scopei_pass_on(struct worker *w, unsigned most)
 {
     fence_seq_cst(); /* pairs with: scopei_idle_notify; what was published before it saw nobody to wake is seen here */
+    /* Relaxed: ordered by the fence. */
+    struct offer offer = {.pool = w->pool, .searching = load_relaxed(&w->pool->idle.searching), .most = most};
     uint64_t slots = load_acquire(&w->pool->slots); /* pairs with: slot_add */
-    for (uint64_t i = 0; i < slots; i++) {
-        offer(w->pool, scopei_inbox_glance(w->pool->slot[i], NULL));
-        offer(w->pool, deque_glance(w->pool->slot[i], NULL));
+    for (uint64_t i = 0; i < slots && offer.most > 0; i++) {
+        struct worker *victim = w->pool->slot[i];
+        offer_tasks(&offer, scopei_inbox_glance(victim, NULL), 1);
+        offer_tasks(&offer, deque_glance(victim, NULL), scopei_deque_stealable(&victim->deque));
     }
 }
 

@@ -57,8 +57,11 @@ struct worker {
     /* I, immutable after init */
     struct scope_pool *pool;
     unsigned id;                      /* slot in the pool */
-    uint16_t order[POOL_WORKERS_MAX]; /* the pool's workers by distance; not for guests */
+    unsigned place;                   /* whose core it is pinned to; not for guests */
+    struct worker *home;              /* O: the worker that the thread is, under those which scope/scope.c gives it */
+    uint16_t order[POOL_WORKERS_MAX]; /* the pool's workers by distance */
     pthread_t thread;                 /* of a worker of the pool's own */
+    bool threaded;                    /* it has one */
     struct lineage stay;              /* a guest's outermost run */
     struct chunk *chunks;             /* O: scope/join.c: memory of proxies, to be freed with the pool */
 
@@ -72,8 +75,12 @@ struct worker {
     struct worker *park_prev;
     const struct goal *goal;      /* what it waits for; NULL: any task */
     bool parked;                  /* on the list */
-    struct atomic_u64 stood_down; /* how many guests have taken its place; anybody reads */
-    unsigned replaced;            /* O, a guest: the worker that it stands in for; POOL_SLOTS_MAX: none */
+    struct atomic_u64 stood_down; /* for how many reasons it may not run tasks; anybody reads */
+    struct worker *deputy;        /* runs tasks on its core while it waits and sleeps; NULL: none (yet) */
+    unsigned principals;          /* whose deputy it is: so many */
+    bool handed_over;             /* the deputy may */
+    bool spare_allowed;           /* a spare may be started for it, as its deputy */
+    bool spare_wanted;            /* and should be */
 
     /* L, under inbox_lock */
     alignas(CACHE_LINE) pthread_mutex_t inbox_lock;
@@ -118,8 +125,8 @@ bool scopei_find(struct worker *w, const struct goal *goal, struct task *task);
 /* True if find might find something. */
 bool scopei_findable(struct worker *w, const struct goal *goal);
 
-/* Calls scopei_idle_notify for what others than w might find now: w was to take it, and does not. */
-void scopei_pass_on(struct worker *w);
+/* Wakes takers for what w does not take of the tasks that might be found now; most: at most so many of them. */
+void scopei_pass_on(struct worker *w, unsigned most);
 
 /* Asks every other worker to publish. */
 void scopei_request_all(struct worker *w);

@@ -22,7 +22,7 @@ static struct slot slots[CAPACITY_MAX];
 static struct deque d;
 static struct plain {
     uint64_t value; /* not atomic: written before the task is published, so its winner must see it */
-} *plain;
+} * plain;
 static atomic_uchar *won; /* by task: how often */
 static atomic_bool closing;
 static atomic_ullong stolen;

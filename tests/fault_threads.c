@@ -124,6 +124,70 @@ static void refused_thread_makes_a_smaller_pool(void)
         }
 }
 
+/* A worker waits for an inner scope whose only task runs elsewhere, while a task of the outer scope is to be had: it would
+ * start a spare.  It is refused one, so the task is run later. */
+
+struct wait {
+    struct scope *outer;
+    atomic_uint started, later;
+};
+
+static int lets_go(struct scope *s, void *arg)
+{
+    (void)s;
+    struct wait *wait = arg;
+    CHECK_EQ_INT(scope_spawn(wait->outer, leaf, &wait->later), SCOPE_OK);
+    atomic_store(&wait->started, 1);
+    usleep(2000); /* long enough for the other worker to try */
+    return 0;
+}
+
+static int until_let_go(struct scope *s, void *arg)
+{
+    struct wait *wait = arg;
+    CHECK_EQ_INT(scope_spawn(s, lets_go, wait), SCOPE_OK);
+    while (!atomic_load(&wait->started))
+        sched_yield();
+    return 0;
+}
+
+static int waits_in_vain(struct scope *s, void *arg)
+{
+    (void)s;
+    CHECK_EQ_INT(scope_run(until_let_go, arg), SCOPE_OK);
+    return 0;
+}
+
+static int leaves_the_wait_to_the_worker(struct scope *s, void *arg)
+{
+    ((struct wait *)arg)->outer = s;
+    CHECK_EQ_INT(scope_spawn(s, waits_in_vain, arg), SCOPE_OK);
+    while (scopei_deque_stealable(&worker_self()->deque))
+        sched_yield();
+    return 0;
+}
+
+static void refused_spare_leaves_its_work_for_later(void)
+{
+    struct scope_pool *pool;
+    struct scope_pool_options pool_options = {.size = sizeof(pool_options), .workers = 2};
+    CHECK_EQ_INT(scope_pool_create(&pool, &pool_options), SCOPE_OK);
+    struct scope_options options = scope_options_init();
+    options.pool = pool;
+    atomic_store(&creates_refused, 0);
+    atomic_store(&refuse_all_later, true);
+    atomic_store(&creates_left, 0);
+    for (int i = 0; i < 10; i++) {
+        struct wait wait = {.started = 0};
+        CHECK_EQ_INT(scope_run_with(&options, NULL, leaves_the_wait_to_the_worker, &wait), SCOPE_OK);
+        CHECK_EQ_INT(atomic_load(&wait.later), 1);
+    }
+    unsigned refused = (unsigned)atomic_load(&creates_refused);
+    CHECK(refused >= 1 && refused <= 2); /* a worker tries once */
+    atomic_store(&creates_left, INT32_MAX);
+    use_and_destroy(pool);
+}
+
 /* ------------------------------------------------------------------------------------------------------------ Pinning */
 
 static atomic_bool refuse_pinning;
@@ -274,6 +338,7 @@ static void cancel_reaches_opening_scopes_without_barrier(void)
 int main(void)
 {
     check_run("refused_thread_makes_a_smaller_pool", refused_thread_makes_a_smaller_pool);
+    check_run("refused_spare_leaves_its_work_for_later", refused_spare_leaves_its_work_for_later);
     check_run("refused_pinning_leaves_workers_unpinned", refused_pinning_leaves_workers_unpinned);
     check_run("cancel_reaches_opening_scopes_with_barrier", cancel_reaches_opening_scopes_with_barrier);
     check_run("cancel_reaches_opening_scopes_without_barrier", cancel_reaches_opening_scopes_without_barrier);

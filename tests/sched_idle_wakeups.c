@@ -77,10 +77,9 @@ static bool waiter_sleeps(struct idle *idle)
 static void check_quiescent(struct scope_pool *pool)
 {
     struct idle *idle = &pool->idle;
-    await_sleepers(pool, pool->workers);
-    while (load_acquire(&idle->searching) != 0)
+    /* One that was chosen to be woken just when it woke by itself wakes once more, so both at once. */
+    while (load_acquire(&idle->sleeping) != pool->workers || load_acquire(&idle->searching) != 0)
         sched_yield();
-    CHECK_EQ_INT(load_acquire(&idle->sleeping), pool->workers);
     CHECK_EQ_INT(load_acquire(&idle->helping), 0);
     CHECK_EQ_INT(load_acquire(&idle->waiting), 0);
     CHECK_EQ_INT(load_acquire(&pool->guests), 0);
@@ -164,9 +163,9 @@ static void first_spawn_of_a_guest_is_seen(void)
 struct relay {
     atomic_uint begun;
     atomic_uint flag;
-    uint64_t rest;         /* before the inbox is used; 0: until the main thread is parked */
+    uint64_t rest; /* before the inbox is used; 0: until the main thread is parked */
     struct scope *outer;
-    scope_fn *second;      /* what the stolen task does to have a task run */
+    scope_fn *second; /* what the stolen task does to have a task run */
 };
 
 /* Until the main thread, which is the only one that can, has parked. */

@@ -59,7 +59,7 @@ static void await_stand_down(void)
     struct scope_pool *pool = worker_self()->pool;
     for (bool down = pool->workers < 2; !down; sched_yield()) {
         pthread_mutex_lock(&pool->idle.lock);
-        const struct worker *w = pool->slot[worker_self()->replaced];
+        const struct worker *w = worker_self()->deputy;
         CHECK_EQ_INT(load_acquire(&w->stood_down), 1);
         down = w->parked;
         pthread_mutex_unlock(&pool->idle.lock);
@@ -206,7 +206,8 @@ static int leaves_one_behind(struct scope *s, void *arg)
     if (deque_private(&worker_self()->deque))
         scopei_deque_publish(&worker_self()->deque, deque_private(&worker_self()->deque));
     await(&meeting->entered, 1);
-    while (load_acquire(&small->idle.searching) || load_acquire(&small->idle.sleeping)) /* the worker has gone to sleep */
+    while (load_acquire(&small->idle.searching) ||
+           load_acquire(&small->idle.sleeping)) /* the worker has gone to sleep */
         sched_yield();
     atomic_store(&meeting->leave, 1);
     await(&meeting->second, 1);

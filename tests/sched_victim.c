@@ -83,7 +83,7 @@ static void stranger_is_refused(void)
 static void garbage_terminates(void)
 {
     tree_init();
-    store_relaxed_ptr(&b.base, &run1);   /* run1's up is b: a cycle */
+    store_relaxed_ptr(&b.base, &run1); /* run1's up is b: a cycle */
     CHECK(!allowed(&c, &stay, 0));
     CHECK(!allowed(&b, &stay, 0));
     lineage_init(&e, &e, &e, 5); /* its own parent */

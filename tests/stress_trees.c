@@ -28,7 +28,7 @@ struct tally {
 struct job {
     struct tally *tally; /* of the scope it is spawned into */
     uint64_t seed;
-    unsigned depth;      /* how many tasks and scopes lie above */
+    unsigned depth; /* how many tasks and scopes lie above */
     uint32_t filling[12];
 };
 
@@ -104,9 +104,9 @@ static void compare(const struct tally *tally, const struct scope_report *report
     right &= CHECK_EQ_INT(report->group.total, atomic_load(&tally->told));
     right &= CHECK_EQ_INT(report->status, status);
     right &= CHECK((report->skipped == 0 && atomic_load(&tally->refused) == 0) || report->reason != SCOPE_REASON_NONE);
-    int expected = report->group.total                                                               ? SCOPE_ERROR
+    int expected = report->group.total                                                              ? SCOPE_ERROR
                    : report->reason != SCOPE_REASON_NONE || cancelled || chance(tally->seed, 4, 40) ? SCOPE_ECANCELED
-                                                                                                     : SCOPE_OK;
+                                                                                                    : SCOPE_OK;
     right &= CHECK_EQ_INT(status, expected);
     if (!right)
         printf("# scope of seed %" PRIu64 ", depth %u\n", tally->seed, tally->depth);

@@ -1,0 +1,242 @@
+/* A worker that waits for a scope and finds nothing to do in it hands its core over to a deputy: a guest to the worker that was
+ * stood down for it, a worker of the pool's own to a spare thread.  In pools of 2 workers nobody else is left to run the task
+ * that everything waits for, so without deputies these tests would not get on. */
+#include "scope/scope.h"
+#include "tests/scope_check.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#define PATIENCE_NS 20000000000u
+
+static struct scope_pool *pool;
+
+static bool pool_create(unsigned workers)
+{
+    const struct scope_pool_options options = {.size = sizeof(options), .workers = workers};
+    CHECK_EQ_INT(scope_pool_create(&pool, &options), SCOPE_OK);
+    return CHECK_EQ_INT(scope_pool_workers(pool), workers);
+}
+
+static int run_in_pool(scope_fn *body, void *arg)
+{
+    struct scope_options options = scope_options_init();
+    options.pool = pool;
+    return scope_run_with(&options, NULL, body, arg);
+}
+
+static bool await(const atomic_uint *word, unsigned value)
+{
+    uint64_t end = scopei_now_ns() + PATIENCE_NS;
+    while (atomic_load(word) < value && scopei_now_ns() < end)
+        sched_yield();
+    return CHECK(atomic_load(word) >= value);
+}
+
+static unsigned threads_now(void)
+{
+    unsigned n = 0;
+    DIR *dir = opendir("/proc/self/task");
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        n += entry->d_name[0] != '.';
+    if (dir)
+        closedir(dir);
+    return n;
+}
+
+/* With no guest inside, every worker and no spare may run tasks, and all are asleep. */
+static void check_quiescent(void)
+{
+    const struct idle *idle = &pool->idle;
+    uint64_t end = scopei_now_ns() + PATIENCE_NS;
+    while ((load_acquire(&idle->sleeping) != pool->workers || load_acquire(&idle->searching)) && scopei_now_ns() < end)
+        sched_yield();
+    CHECK_EQ_INT(load_acquire(&idle->sleeping), pool->workers);
+    CHECK_EQ_INT(load_acquire(&idle->searching), 0);
+    CHECK_EQ_INT(load_acquire(&idle->helping), 0);
+    CHECK_EQ_INT(load_acquire(&idle->waiting), 0);
+    uint64_t slots = load_acquire(&pool->slots);
+    for (unsigned i = 0; i < slots; i++) {
+        const struct worker *w = pool->slot[i];
+        bool spare = i >= pool->workers && w->threaded;
+        CHECK_EQ_INT(load_acquire(&w->stood_down), spare);
+        CHECK_EQ_INT(w->principals, spare);
+        CHECK(!w->handed_over);
+    }
+}
+
+/* ------------------------------------------------------------------------------ The task that everything waits for */
+
+struct errand {
+    struct scope *outer;
+    scope_fn *middle; /* what is run in the inner scope, or forked */
+    bool fork;
+    atomic_uint started, done;
+};
+
+static int errand(struct scope *s, void *arg)
+{
+    (void)s;
+    atomic_store(&((struct errand *)arg)->done, 1);
+    return 0;
+}
+
+/* Runs on the other of the two workers, in the inner scope; the errand is none of that scope. */
+static int sends_errand(struct scope *s, void *arg)
+{
+    (void)s;
+    struct errand *e = arg;
+    atomic_store(&e->started, 1);
+    CHECK_EQ_INT(scope_spawn(e->outer, errand, e), SCOPE_OK);
+    await(&e->done, 1);
+    return 0;
+}
+
+static int until_started(struct scope *s, void *arg)
+{
+    (void)s;
+    await(&((struct errand *)arg)->started, 1);
+    return 0;
+}
+
+/* The body of the inner scope. */
+static int spawns_sender(struct scope *s, void *arg)
+{
+    CHECK_EQ_INT(scope_spawn(s, sends_errand, arg), SCOPE_OK);
+    return until_started(s, arg);
+}
+
+static int waits_inside(struct scope *s, void *arg)
+{
+    struct errand *e = arg;
+    int status = e->fork ? scope_fork2(s, sends_errand, e, until_started, e) : scope_run(spawns_sender, e);
+    CHECK_EQ_INT(status, SCOPE_OK);
+    return 0;
+}
+
+/* --------------------------------------------------------------------------------------------------------- A guest */
+
+static int guest_waits(struct scope *s, void *arg)
+{
+    ((struct errand *)arg)->outer = s;
+    return waits_inside(s, arg);
+}
+
+static void guest_hands_over_to_the_worker_it_stands_in_for(void)
+{
+    if (!pool_create(2))
+        return;
+    unsigned threads = threads_now();
+    for (int i = 0; i < TIMES(200, 20) && !atomic_load(&check_bad); i++) {
+        struct errand e = {.fork = i % 2};
+        CHECK_EQ_INT(run_in_pool(guest_waits, &e), SCOPE_OK);
+    }
+    CHECK_EQ_INT(threads_now(), threads);
+    check_quiescent();
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
+/* ------------------------------------------------------------------------------------------- A worker of the pool's own */
+
+static int worker_waits(struct scope *s, void *arg)
+{
+    (void)s;
+    return waits_inside(s, arg);
+}
+
+/* The guest leaves the first task to the other worker, and helps it by running the sender. */
+static int guest_sends(struct scope *s, void *arg)
+{
+    struct errand *e = arg;
+    e->outer = s;
+    CHECK_EQ_INT(scope_spawn(s, worker_waits, e), SCOPE_OK);
+    while (deque_private(&worker_self()->deque) || scopei_deque_stealable(&worker_self()->deque))
+        sched_yield();
+    return 0;
+}
+
+static void worker_hands_over_to_a_spare(void)
+{
+    if (!pool_create(2))
+        return;
+    unsigned threads = threads_now();
+    for (int i = 0; i < TIMES(200, 20) && !atomic_load(&check_bad); i++) {
+        struct errand e = {.fork = false};
+        CHECK_EQ_INT(run_in_pool(guest_sends, &e), SCOPE_OK);
+    }
+    unsigned spares = threads_now() - threads;
+    CHECK(spares >= 1 && spares <= 2);
+    check_quiescent();
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+    CHECK_EQ_INT(threads_now(), threads - 2);
+}
+
+/* -------------------------------------------------------------------------------------- Many waits, guests come and go */
+
+struct tree {
+    unsigned depth;
+    atomic_uint *leaves;
+};
+
+static int tree(struct scope *s, void *arg);
+
+static int subtree(struct scope *s, void *arg)
+{
+    (void)s;
+    CHECK_EQ_INT(scope_run(tree, arg), SCOPE_OK);
+    return 0;
+}
+
+/* Leaves of different length, so that waits end at all times. */
+static int tree(struct scope *s, void *arg)
+{
+    const struct tree *t = arg;
+    if (t->depth == 0) {
+        unsigned n = atomic_fetch_add(t->leaves, 1);
+        if (n % 16 == 0)
+            usleep(n % 7 * 50);
+        return 0;
+    }
+    const struct tree child = {t->depth - 1, t->leaves};
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ_INT(scope_spawn_copy(s, i == 0 ? tree : subtree, &child, sizeof(child)), SCOPE_OK);
+    return 0;
+}
+
+static void *forest(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < TIMES(40, 8); i++) {
+        atomic_uint leaves = 0;
+        struct tree t = {5, &leaves};
+        CHECK_EQ_INT(run_in_pool(tree, &t), SCOPE_OK);
+        CHECK_EQ_INT(atomic_load(&leaves), 243);
+    }
+    return NULL;
+}
+
+static void nothing_is_lost_or_adrift(void)
+{
+    for (unsigned workers = 2; workers <= 8; workers *= 2) {
+        if (!pool_create(workers))
+            return;
+        pthread_t thread[4];
+        unsigned n = 0;
+        while (n < 4 && pthread_create(&thread[n], NULL, forest, NULL) == 0)
+            n++;
+        CHECK_EQ_INT(n, 4);
+        while (n > 0)
+            pthread_join(thread[--n], NULL);
+        check_quiescent();
+        CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+    }
+}
+
+int main(void)
+{
+    check_run("guest_hands_over_to_the_worker_it_stands_in_for", guest_hands_over_to_the_worker_it_stands_in_for);
+    check_run("worker_hands_over_to_a_spare", worker_hands_over_to_a_spare);
+    check_run("nothing_is_lost_or_adrift", nothing_is_lost_or_adrift);
+    return check_done();
+}
