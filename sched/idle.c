@@ -31,8 +31,8 @@
  *
  * Deputies.  A worker that waits for a scope and sleeps hands its core over to its deputy, which would run anything: for a
  * guest that is the worker which was stood down for it, for one of the pool's own a spare, a thread that is started when it
- * is first wanted.  When the waiter wakes, its deputy is stood down again, which takes effect when it has ended its task.  A
- * deputy that sleeps is chosen last, so that it does not compete with its waiter while another core is idle.  It is not
+ * is first wanted.  When the waiter wakes, its deputy is stood down again, which takes effect when it has ended its run.  A
+ * deputy that sleeps is chosen late, so that it does not compete with its waiter while another core is idle.  It is not
  * counted: its waiter is, as waiting. */
 #include "sched/idle.h"
 
@@ -66,15 +66,23 @@ static void uncount(struct atomic_u64 *counter)
         store_relaxed(counter, load_relaxed(counter) - 1);
 }
 
+/* Moves a parked w from the counter that it was in; never out of the same one, as others read it without the lock. */
+static void recount(struct idle *idle, struct worker *w, struct atomic_u64 *before)
+{
+    struct atomic_u64 *now = parked_counter(idle, w);
+    if (w->parked && now != before) {
+        count(now);
+        uncount(before);
+    }
+}
+
 /* Adds change to the reasons for w to be down; while it is, its deputy may not run either. */
 static void stand(struct idle *idle, struct worker *w, int change)
 {
     bool before = is_down(w);
-    if (w->parked)
-        uncount(parked_counter(idle, w));
+    struct atomic_u64 *counter = parked_counter(idle, w);
     store_relaxed(&w->stood_down, load_relaxed(&w->stood_down) + (uint64_t)(int64_t)change); /* Relaxed: as above. */
-    if (w->parked)
-        count(parked_counter(idle, w));
+    recount(idle, w, counter);
     if (w->handed_over && before != is_down(w))
         stand(idle, w->deputy, change);
 }
@@ -146,6 +154,7 @@ enum choice {
     CHOICE_SLEEPER,
     CHOICE_WAITER, /* may run the task; its own work goes on when its scope ends */
     CHOICE_DEPUTY,
+    CHOICE_RIVAL,   /* a waiter, too, but its deputy runs a task on its core */
     CHOICE_STARTER, /* waits for another scope, and can start a spare that runs the task */
     CHOICE_NONE
 };
@@ -153,20 +162,23 @@ enum choice {
 static enum choice choice_of(const struct worker *w, const struct lineage *node)
 {
     if (w->goal) {
-        bool starts = w->home->spare_allowed && !is_down(w->home);
-        return node && scopei_task_allowed(node, w->goal) ? CHOICE_WAITER : starts ? CHOICE_STARTER : CHOICE_NONE;
+        const struct worker *home = w->home;
+        if (node && scopei_task_allowed(node, w->goal))
+            return home->handed_over && !home->deputy->parked ? CHOICE_RIVAL : CHOICE_WAITER;
+        return home->spare_allowed && !is_down(home) ? CHOICE_STARTER : CHOICE_NONE;
     }
     return is_down(w) ? CHOICE_NONE : w->principals ? CHOICE_DEPUTY : CHOICE_SLEEPER;
 }
 
-/* The parked worker to wake for a task of node; among equals the most recently parked.  NULL: none. */
-static struct worker *choose(struct idle *idle, const struct lineage *node, enum choice *choice)
+/* The parked worker to wake for a task of node, not except; among equals the most recently parked.  NULL: none. */
+static struct worker *choose(struct idle *idle, const struct lineage *node, const struct worker *except,
+                             enum choice *choice)
 {
     struct worker *chosen = NULL;
     *choice = CHOICE_NONE;
     for (struct worker *w = idle->parked; w && *choice != CHOICE_SLEEPER; w = w->park_next) {
         enum choice its = choice_of(w, node);
-        if (its < *choice) {
+        if (w != except && its < *choice) {
             *choice = its;
             chosen = w;
         }
@@ -185,19 +197,19 @@ bool scopei_idle_wants(struct scope_pool *pool, const struct lineage *node)
         return false;
     pthread_mutex_lock(&idle->lock);
     enum choice choice;
-    bool wanted = choose(idle, node, &choice) != NULL;
+    bool wanted = choose(idle, node, NULL, &choice) != NULL;
     pthread_mutex_unlock(&idle->lock);
     return wanted;
 }
 
-bool scopei_idle_wake(struct scope_pool *pool, const struct lineage *node)
+bool scopei_idle_wake(struct scope_pool *pool, const struct lineage *node, const struct worker *except)
 {
     struct idle *idle = &pool->idle;
     if (!(load_relaxed(&idle->sleeping) + load_relaxed(&idle->waiting))) /* Relaxed: ordered by the caller's fence. */
         return false;
     pthread_mutex_lock(&idle->lock);
     enum choice choice;
-    struct worker *w = choose(idle, node, &choice);
+    struct worker *w = choose(idle, node, except, &choice);
     if (w) {
         if (!w->goal)
             (void)add_relaxed(&idle->searching, 1); /* Relaxed: w takes it over under the lock. */
@@ -215,7 +227,7 @@ void scopei_idle_notify(struct scope_pool *pool, const struct lineage *node)
 {
     fence_seq_cst(); /* pairs with: idle_sleep, help_sleep; without it both could miss each other */
     if (!load_relaxed(&pool->idle.searching)) /* Relaxed: ordered by the fence. */
-        (void)scopei_idle_wake(pool, node);
+        (void)scopei_idle_wake(pool, node, NULL);
 }
 
 void scopei_idle_wake_all(struct scope_pool *pool)
@@ -272,9 +284,11 @@ static void won(struct worker *w, struct atomic_u64 *counter)
     fence_seq_cst();               /* pairs with: idle_sleep, help_sleep; who sleeps by now is seen below */
     if (!(load_relaxed(&idle->sleeping) + load_relaxed(&idle->waiting))) /* Relaxed: ordered by the fence. */
         return;
-    if (!load_relaxed(&idle->searching)) /* Relaxed: another one poisons by itself. */
+    uint64_t searching = load_relaxed(&idle->searching); /* Relaxed: as above.  Others poison and wake by themselves. */
+    if (searching == 0)
         scopei_request_all(w);
-    scopei_pass_on(w, 2);
+    if (searching < 2)
+        scopei_pass_on(w, 2);
 }
 
 /* Parks a worker that counts as searching if counted says so; returns whether it does so afterwards. */
@@ -286,7 +300,7 @@ static bool idle_sleep(struct worker *w, bool counted)
         (void)sub_acq_rel(&pool->idle.searching, 1); /* pairs with: scopei_idle_notify, by the fence */
     fence_seq_cst();                                 /* pairs with: scopei_idle_notify */
     bool down = is_down(w);                          /* whoever changes it counts for us */
-    if (!down)
+    if (!down || counted)
         scopei_request_all(w);
     bool work = scopei_findable(w, NULL);
     if (work && down)
@@ -300,7 +314,8 @@ static bool idle_sleep(struct worker *w, bool counted)
 bool scopei_idle_search(struct worker *w, struct task *task)
 {
     struct idle *idle = &w->pool->idle;
-    bool counted = false;
+    bool counted = w->starting;
+    w->starting = false;
     while (!load_acquire(&w->pool->stopping)) {     /* pairs with: threads_stop */
         if (!counted && !is_down(w)) {              /* a stale value costs one search */
             (void)add_acq_rel(&idle->searching, 1); /* pairs with: scopei_idle_notify, by its fence */
@@ -368,13 +383,27 @@ static void hand_over(struct worker *w)
     spare_start(w);
     pthread_mutex_lock(&idle->lock);
     bool handed = home->deputy && w->parked;
+    bool owed = home->spare_wanted && w->parked; /* woken to start one */
     if (handed)
         hand(idle, home, true);
+    if (owed)
+        home->spare_wanted = false;
     pthread_mutex_unlock(&idle->lock);
-    if (handed) { /* it parked without asking anybody or looking */
+    if (handed ||
+        owed) { /* the deputy parked without asking anybody or looking; or there is none, and others have to run it */
         scopei_request_all(w);
         scopei_pass_on(w, 1);
     }
+}
+
+/* w no longer waits.  If it was woken to start a spare and has not, the task is left to others. */
+static void starter_leaves(struct worker *w)
+{
+    if (!w->home->spare_wanted) /* set only while it is parked, under the lock that it has taken since */
+        return;
+    w->home->spare_wanted = false;
+    scopei_request_all(w);
+    scopei_pass_on(w, 1);
 }
 
 /* Parks a worker that counts as helping, until there may be a task of goal, or pending is 0. */
@@ -407,20 +436,20 @@ bool scopei_idle_help(struct worker *w, const struct atomic_u64 *pending, const 
             help_sleep(w, pending, goal);
     }
     (void)sub_acq_rel(&idle->helping, 1); /* pairs with: scopei_idle_wants */
+    starter_leaves(w);
     return false;
 }
 
 /* ---------------------------------------------------------------------------------------------------------- Guests */
 
-/* A worker that is not stood down: the one at home on the guest's core, or its deputy, else any.  NULL: all are. */
+/* A worker that nobody stands in for yet: the one at home on the guest's core, else any; if it waits, its deputy is down with
+ * it.  NULL: there is a guest for each. */
 static struct worker *choose_replaced(struct scope_pool *pool)
 {
     unsigned near = scopei_topology_worker_at(pool->topology, scopei_cpu());
     for (unsigned i = 0; i < pool->workers; i++) {
         struct worker *w = pool->slot[(near + i) % pool->workers];
-        if (w->handed_over)
-            w = w->deputy;
-        if (!is_down(w))
+        if (!w->principals)
             return w;
     }
     return NULL;
@@ -429,11 +458,9 @@ static struct worker *choose_replaced(struct scope_pool *pool)
 /* w, which is stood down for a guest, becomes its deputy, or no longer is. */
 static void depute(struct idle *idle, struct worker *w, int change)
 {
-    if (w->parked)
-        uncount(parked_counter(idle, w));
+    struct atomic_u64 *counter = parked_counter(idle, w);
     w->principals += (unsigned)change;
-    if (w->parked)
-        count(parked_counter(idle, w));
+    recount(idle, w, counter);
     stand(idle, w, change);
 }
 

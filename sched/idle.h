@@ -10,8 +10,8 @@ bool scopei_idle_wants(struct scope_pool *pool, const struct lineage *node);
 /* Call after making a task of node stealable: wakes one taker if none is awake and searching. */
 void scopei_idle_notify(struct scope_pool *pool, const struct lineage *node);
 
-/* Wakes one taker for a task of node; false: there is none asleep. */
-bool scopei_idle_wake(struct scope_pool *pool, const struct lineage *node);
+/* Wakes one taker for a task of node, not except; false: there is none asleep. */
+bool scopei_idle_wake(struct scope_pool *pool, const struct lineage *node, const struct worker *except);
 
 /* A pool's own worker, outside any task: returns true with a task, or false when the pool stops. */
 bool scopei_idle_search(struct worker *w, struct task *task);

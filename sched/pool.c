@@ -219,8 +219,13 @@ static unsigned threads_start(struct scope_pool *pool, unsigned wanted)
         order_init(w, pool->topology, threads);
         w->place = w->id;
         w->spare_allowed = true;
-        if (!thread_start(w))
+        /* What is spawned before it runs is meant for it, too. */
+        w->starting = true;
+        (void)add_acq_rel(&pool->idle.searching, 1); /* pairs with: scopei_idle_notify, by its fence */
+        if (!thread_start(w)) {
+            (void)sub_acq_rel(&pool->idle.searching, 1); /* pairs with: scopei_idle_notify, by its fence */
             break;
+        }
         running++;
     }
     return running;

@@ -113,7 +113,7 @@ bool scopei_findable(struct worker *w, const struct goal *goal)
 
 /* Tasks for which takers are woken. */
 struct offer {
-    struct scope_pool *pool;
+    const struct worker *by;
     uint64_t searching; /* takers that are awake, and will find as many */
     unsigned most;      /* how many more to wake */
 };
@@ -123,7 +123,7 @@ static void offer_tasks(struct offer *offer, const struct lineage *node, uint64_
     for (; node && tasks > 0 && offer->most > 0; tasks--)
         if (offer->searching > 0)
             offer->searching--;
-        else if (scopei_idle_wake(offer->pool, node))
+        else if (scopei_idle_wake(offer->by->pool, node, offer->by))
             offer->most--;
         else
             return;
@@ -133,7 +133,7 @@ void scopei_pass_on(struct worker *w, unsigned most)
 {
     fence_seq_cst(); /* pairs with: scopei_idle_notify; what was published before it saw nobody to wake is seen here */
     /* Relaxed: ordered by the fence. */
-    struct offer offer = {.pool = w->pool, .searching = load_relaxed(&w->pool->idle.searching), .most = most};
+    struct offer offer = {.by = w, .searching = load_relaxed(&w->pool->idle.searching), .most = most};
     uint64_t slots = load_acquire(&w->pool->slots); /* pairs with: slot_add */
     for (uint64_t i = 0; i < slots && offer.most > 0; i++) {
         struct worker *victim = w->pool->slot[i];

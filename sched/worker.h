@@ -62,6 +62,7 @@ struct worker {
     uint16_t order[POOL_WORKERS_MAX]; /* the pool's workers by distance */
     pthread_t thread;                 /* of a worker of the pool's own */
     bool threaded;                    /* it has one */
+    bool starting;                    /* which counts as searching, but has not searched yet */
     struct lineage stay;              /* a guest's outermost run */
     struct chunk *chunks;             /* O: scope/join.c: memory of proxies, to be freed with the pool */
 
@@ -80,7 +81,7 @@ struct worker {
     unsigned principals;          /* whose deputy it is: so many */
     bool handed_over;             /* the deputy may */
     bool spare_allowed;           /* a spare may be started for it, as its deputy */
-    bool spare_wanted;            /* and should be */
+    bool spare_wanted;            /* and it was woken for that */
 
     /* L, under inbox_lock */
     alignas(CACHE_LINE) pthread_mutex_t inbox_lock;

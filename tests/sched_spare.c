@@ -233,8 +233,115 @@ static void nothing_is_lost_or_adrift(void)
     }
 }
 
+/* ------------------------------------------------------------------- As many guests as workers: no worker runs besides */
+
+static atomic_uint guest_waited, leave, stolen;
+
+static int steals_me(struct scope *s, void *arg)
+{
+    (void)s, (void)arg;
+    atomic_fetch_add(&stolen, 1);
+    return 0;
+}
+
+/* The second: enters while the first waits, and then has tasks that nobody is there for. */
+static int keeps_its_tasks(struct scope *s, void *arg)
+{
+    CHECK(worker_self()->deputy != NULL);
+    atomic_store(&((struct errand *)arg)->done, 1);
+    await(&guest_waited, 1);
+    usleep(2000); /* so that its own deputies end what they run */
+    for (int i = 0; i < 60; i++)
+        CHECK_EQ_INT(scope_spawn(s, steals_me, NULL), SCOPE_OK);
+    usleep(5000);
+    CHECK(atomic_load(&stolen) <= 1); /* one may have been about to */
+    atomic_store(&leave, 1);
+    return 0;
+}
+
+static int sender_without_errand(struct scope *s, void *arg)
+{
+    (void)s;
+    struct errand *e = arg;
+    atomic_store(&e->started, 1);
+    await(&e->done, 1); /* the second guest is here */
+    return 0;
+}
+
+static int spawns_sender_without_errand(struct scope *s, void *arg)
+{
+    CHECK_EQ_INT(scope_spawn(s, sender_without_errand, arg), SCOPE_OK);
+    return until_started(s, arg);
+}
+
+static int first_guest(struct scope *s, void *arg)
+{
+    (void)s;
+    CHECK_EQ_INT(scope_run(spawns_sender_without_errand, arg), SCOPE_OK);
+    atomic_store(&guest_waited, 1);
+    await(&leave, 1);
+    return 0;
+}
+
+static void *first_guest_main(void *arg)
+{
+    CHECK_EQ_INT(run_in_pool(first_guest, arg), SCOPE_OK);
+    return NULL;
+}
+
+static void guests_do_not_share_a_deputy(void)
+{
+    if (!pool_create(2))
+        return;
+    for (int i = 0; i < TIMES(20, 5) && !atomic_load(&check_bad); i++) {
+        struct errand e = {.started = 0};
+        pthread_t thread;
+        atomic_store(&guest_waited, 0);
+        atomic_store(&leave, 0);
+        atomic_store(&stolen, 0);
+        if (!CHECK(pthread_create(&thread, NULL, first_guest_main, &e) == 0))
+            break;
+        await(&e.started, 1);
+        uint64_t end = scopei_now_ns() + PATIENCE_NS;
+        while (load_acquire(&pool->idle.waiting) == 0 && scopei_now_ns() < end)
+            sched_yield();
+        usleep(200); /* it hands over */
+        CHECK_EQ_INT(run_in_pool(keeps_its_tasks, &e), SCOPE_OK);
+        pthread_join(thread, NULL);
+    }
+    check_quiescent();
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
+/* ------------------------------------------------------------------------------ Spawned before the workers have started */
+
+static int two_at_once(struct scope *s, void *arg)
+{
+    struct errand *e = arg;
+    CHECK_EQ_INT(scope_spawn(s, sender_without_errand, &e[0]), SCOPE_OK);
+    CHECK_EQ_INT(scope_spawn(s, sender_without_errand, &e[1]), SCOPE_OK);
+    await(&e[0].started, 1); /* both, though this thread does not look at its deque again */
+    await(&e[1].started, 1);
+    atomic_store(&e[0].done, 1);
+    atomic_store(&e[1].done, 1);
+    return 0;
+}
+
+static void first_tasks_of_a_pool_are_all_stealable(void)
+{
+    for (int i = 0; i < TIMES(30, 10) && !atomic_load(&check_bad); i++) {
+        struct errand e[2] = {{.started = 0}, {.started = 0}};
+        if (!pool_create(3))
+            return;
+        CHECK_EQ_INT(run_in_pool(two_at_once, e), SCOPE_OK);
+        CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+    }
+}
+
 int main(void)
 {
+    check_run("first_tasks_of_a_pool_are_all_stealable", first_tasks_of_a_pool_are_all_stealable);
+    check_run("guests_do_not_share_a_deputy", guests_do_not_share_a_deputy);
     check_run("guest_hands_over_to_the_worker_it_stands_in_for", guest_hands_over_to_the_worker_it_stands_in_for);
     check_run("worker_hands_over_to_a_spare", worker_hands_over_to_a_spare);
     check_run("nothing_is_lost_or_adrift", nothing_is_lost_or_adrift);
