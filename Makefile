@@ -20,6 +20,7 @@ B ?= build
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
 
 CFLAGS ?= -O2 -g
 WERROR ?= -Werror
@@ -37,11 +38,11 @@ TESTS := $(sort $(foreach p,deque sched scope scenario stress fault,$(wildcard t
 # What Debian 12 needs for `make run`, and what `make test` needs beyond it.
 RUN_PACKAGES = gcc libc6-dev pkg-config libhwloc-dev zlib1g-dev nettle-dev libarchive-dev pigz
 TEST_PACKAGES = $(RUN_PACKAGES) g++ clang-14 clang-19 libclang-rt-14-dev libclang-rt-19-dev llvm-14 llvm-19 \
-	binutils perl util-linux valgrind
+	binutils perl util-linux valgrind groff-base
 
 all: $(B)/libtaskscope.a $(B)/treepack $(EXAMPLES:%.c=$(B)/%)
 tests: $(TESTS:%.c=$(B)/%)
-.PHONY: all tests run test install uninstall format lint clean run-packages test-packages FORCE
+.PHONY: all tests run test install uninstall manual format lint clean run-packages test-packages FORCE
 .SECONDARY:
 
 $(B)/libtaskscope.a: $(LIBRARY:%.c=$(B)/%.o)
@@ -111,14 +112,24 @@ Cflags: -I$${includedir}
 Libs: -L$${libdir} -ltaskscope $(LIBS)
 endef
 export PKG_CONFIG_FILE
-install: $(B)/libtaskscope.a
+install: $(B)/libtaskscope.a manual
 	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)'
 	install -m 644 $(B)/libtaskscope.a '$(DESTDIR)$(LIBDIR)'
 	install -m 644 scope/taskscope.h '$(DESTDIR)$(INCLUDEDIR)'
 	echo "$$PKG_CONFIG_FILE" > '$(DESTDIR)$(LIBDIR)/pkgconfig/taskscope.pc'
-uninstall:
+	install -d '$(DESTDIR)$(MANDIR)/man3' '$(DESTDIR)$(MANDIR)/man7'
+	install -m 644 $(B)/man3/*.3 '$(DESTDIR)$(MANDIR)/man3'
+	install -m 644 scope/*.7 '$(DESTDIR)$(MANDIR)/man7'
+uninstall: manual
 	rm -f '$(DESTDIR)$(LIBDIR)/libtaskscope.a' '$(DESTDIR)$(LIBDIR)/pkgconfig/taskscope.pc' \
-		'$(DESTDIR)$(INCLUDEDIR)/taskscope.h'
+		'$(DESTDIR)$(INCLUDEDIR)/taskscope.h' '$(DESTDIR)$(MANDIR)/man7/taskscope.7' \
+		'$(DESTDIR)$(MANDIR)/man7/taskscope-errors.7'
+	for page in $(B)/man3/*; do rm -f '$(DESTDIR)$(MANDIR)/man3'/"$${page##*/}"; done
+
+manual:
+	@mkdir -p $(B)/man3
+	@rm -f $(B)/man3/*
+	perl scope/manual.pl scope/taskscope.h '$(VERSION)' $(B)/man3
 
 SOURCES = $(wildcard deque/*.[ch] sched/*.[ch] scope/*.[ch] examples/*.[ch] tests/*.[ch])
 format:

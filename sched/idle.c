@@ -342,7 +342,7 @@ static bool help_try(struct worker *w, const struct goal *goal, struct task *tas
 static bool help_spin(struct worker *w, const struct atomic_u64 *pending, const struct goal *goal, struct task *task)
 {
     uint64_t end = 0;
-    for (unsigned round = 0; load_acquire(pending); round++) { /* pairs with: node_done */
+    for (unsigned round = 0; load_acquire(pending); round++) { /* pairs with: scopei_node_done */
         if (help_try(w, goal, task))
             return true;
         if (round % ROUNDS_PER_REQUEST == 0) {
@@ -414,7 +414,7 @@ static void help_sleep(struct worker *w, const struct atomic_u64 *pending, const
     (void)sub_acq_rel(&pool->idle.helping, 1); /* pairs with: scopei_idle_wants; not before it counts as waiting */
     fence_seq_cst();                           /* pairs with: scopei_idle_notify */
     scopei_request_all(w);
-    /* Acquire pairs with: node_done; who takes pending to 0 unparks us afterwards, so this is only to save a sleep. */
+    /* Acquire pairs with: scopei_node_done; who takes pending to 0 unparks us afterwards, so this is only to save a sleep. */
     if (load_acquire(pending) != 0 && !(pool->hooks->ready(w) && scopei_findable(w, goal))) {
         hand_over(w);
         scopei_park(&w->parker);
@@ -427,12 +427,12 @@ bool scopei_idle_help(struct worker *w, const struct atomic_u64 *pending, const 
 {
     struct idle *idle = &w->pool->idle;
     (void)add_acq_rel(&idle->helping, 1); /* pairs with: scopei_deque_clear, by way of our requests */
-    while (load_acquire(pending)) {       /* pairs with: node_done */
+    while (load_acquire(pending)) {       /* pairs with: scopei_node_done */
         if (help_spin(w, pending, goal, task)) {
             won(w, &idle->helping);
             return true;
         }
-        if (load_acquire(pending)) /* pairs with: node_done */
+        if (load_acquire(pending)) /* pairs with: scopei_node_done */
             help_sleep(w, pending, goal);
     }
     (void)sub_acq_rel(&idle->helping, 1); /* pairs with: scopei_idle_wants */

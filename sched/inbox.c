@@ -12,18 +12,23 @@ void scopei_inbox_init(struct worker *w)
     store_relaxed(&w->inbox_count, 0); /* Relaxed: nobody else looks yet. */
 }
 
-bool scopei_inbox_put(struct worker *w, const struct task *task)
+void scopei_inbox_append(struct worker *w, struct parcel *parcel)
 {
-    struct parcel *parcel = malloc(sizeof(*parcel));
-    if (!parcel)
-        return false;
     parcel->next = NULL;
-    parcel->task = *task;
     pthread_mutex_lock(&w->inbox_lock);
     *w->inbox_end = parcel;
     w->inbox_end = &parcel->next;
     store_relaxed(&w->inbox_count, load_relaxed(&w->inbox_count) + 1); /* Relaxed: under the lock. */
     pthread_mutex_unlock(&w->inbox_lock);
+}
+
+bool scopei_inbox_put(struct worker *w, const struct task *task)
+{
+    struct parcel *parcel = malloc(sizeof(*parcel));
+    if (!parcel)
+        return false;
+    parcel->task = *task;
+    scopei_inbox_append(w, parcel);
     return true;
 }
 

@@ -2,6 +2,7 @@
 #include "sched/pool.h"
 #include "sched/idle.h"
 #include "sched/inbox.h"
+#include "sched/timer.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 /* A fork waits until no pool is being made and the list is whole. */
 static void fork_before(void)
 {
+    scopei_timer_fork_before();
     pthread_mutex_lock(&registry.making);
     pthread_mutex_lock(&registry.lock);
 }
@@ -34,13 +36,16 @@ static void fork_parent(void)
 {
     pthread_mutex_unlock(&registry.lock);
     pthread_mutex_unlock(&registry.making);
+    scopei_timer_fork_parent();
 }
 
 /* In the child only the forking thread lives.  Pools made before are left as they are: their threads are gone, and so may be
  * what they held. */
 static void fork_child(void)
 {
-    fork_parent();
+    pthread_mutex_unlock(&registry.lock);
+    pthread_mutex_unlock(&registry.making);
+    scopei_timer_fork_child();
     /* Relaxed, all four: this process has one thread. */
     store_relaxed_ptr(&registry.pools, NULL);
     store_relaxed_ptr(&registry.main_pool, NULL);

@@ -11,6 +11,7 @@
 
 #define DEQUE_CAPACITY 4096
 #define POOL_WORKERS_MAX 512
+#define WORKER_GROUPS 128
 
 struct scope_pool;
 struct node;
@@ -53,6 +54,7 @@ struct worker {
     uint64_t credit;                    /* how many publications are granted at once */
     uint64_t credit_ns;                 /* when credit was earned last */
     struct worker *victim;              /* whom we stole from last */
+    struct atomic_ptr running;          /* const struct scope_task *: scope/dump.c.  P: anybody reads */
 
     /* I, immutable after init */
     struct scope_pool *pool;
@@ -65,6 +67,7 @@ struct worker {
     bool starting;                    /* which counts as searching, but has not searched yet */
     struct lineage stay;              /* a guest's outermost run */
     struct chunk *chunks;             /* O: scope/join.c: memory of proxies, to be freed with the pool */
+    void *groups[WORKER_GROUPS];      /* O: scope/join.c: memory for errors, likewise */
 
     /* Anybody */
     alignas(CACHE_LINE) struct parker parker;

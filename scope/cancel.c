@@ -24,7 +24,18 @@
 
 struct scope_token {
     struct atomic_u64 references;
-    struct atomic_u64 cancelled;
+    struct atomic_u64 cancelled; /* when; 0: not yet */
+    struct atomic_ptr callbacks; /* struct scope_callback *: a list that only grows; its entries are used again */
+};
+
+enum callback_state { CALLBACK_FREE, CALLBACK_MAKING, CALLBACK_ARMED, CALLBACK_RUNNING, CALLBACK_DONE };
+
+struct scope_callback {
+    struct atomic_u64 state;
+    struct scope_callback *next; /* I, once in the list */
+    /* Whoever is MAKING it writes; read by who is RUNNING it */
+    void (*fn)(void *arg);
+    void *arg;
 };
 
 static bool word_marked(uint64_t word)
@@ -42,9 +53,11 @@ void scopei_event(struct scope *s)
 }
 
 /* The same is done in taskscope.h, by scopei_scope_open. */
-void scopei_cancel_renew(struct scope *s)
+void scopei_cancel_renew(struct scope *s, bool special)
 {
     uint64_t generation = (load_relaxed(&s->cancel) | SCOPEI_EVENTFUL) + 1; /* Relaxed: see below. */
+    if (special)
+        generation |= SCOPEI_SPECIAL;
     /* pairs with: scope_visit; who sees this generation sees its parent and token.  A mark swung on the old generation
      * between load and store is overwritten, as it was meant for the scope before. */
     store_release(&s->cancel, generation);
@@ -72,7 +85,7 @@ static enum scope_reason visit_reason(const struct scope *s, const struct spread
 {
     /* Relaxed: written before the generation that the caller has acquired; if they are newer its swing fails. */
     const struct scope *parent = load_relaxed_ptr(&s->parent);
-    if (parent && scope_cancelled(parent))
+    if (parent && scope_cancelled(parent) && !load_relaxed(&s->special.shield))
         return SCOPE_REASON_PARENT;
     return spread->token && load_relaxed_ptr(&s->token) == spread->token ? SCOPE_REASON_TOKEN : SCOPE_REASON_NONE;
 }
@@ -117,27 +130,55 @@ void scopei_cancel_inherit(struct scope *s)
 {
     const struct scope *parent = load_relaxed_ptr(&s->parent); /* Relaxed, here and below: written by ourselves. */
     const struct scope_token *token = load_relaxed_ptr(&s->token);
+    bool shield = load_relaxed(&s->special.shield);
     if (token || !s->root.owner->pool->barrier)
         fence_seq_cst(); /* pairs with: spread_marks */
     else
         fence_compiler(); /* pairs with: scopei_barrier_all in spread_marks */
-    if (parent && scope_cancelled(parent))
+    if (parent && scope_cancelled(parent) && !shield)
         (void)mark(s, SCOPE_REASON_PARENT);
     else if (token && scope_token_cancelled(token))
         (void)mark(s, SCOPE_REASON_TOKEN);
 }
 
-bool scopei_cancel(struct scope *s, enum scope_reason reason)
+bool scopei_cancel(struct scope *s, enum scope_reason reason, const struct culprit *by)
 {
     if (!mark(s, reason))
         return false;
+    if (by)
+        s->culprit = *by;
+    store_relaxed(&s->cancelled_ns, scopei_now_ns()); /* Relaxed: read when all is done, or as a hint. */
     spread_marks(NULL);
     return true;
 }
 
 int scope_cancel(struct scope *s)
 {
-    return s ? scopei_cancel(s, SCOPE_REASON_EXPLICIT) : SCOPE_EINVAL;
+    return s ? scopei_cancel(s, SCOPE_REASON_EXPLICIT, NULL) : SCOPE_EINVAL;
+}
+
+uint64_t scopei_cancelled_ns(const struct scope *s)
+{
+    /* Relaxed, all: what cancelled s has happened before it ended, and the scopes around it are open. */
+    while (s && scope_reason(s) == SCOPE_REASON_PARENT)
+        s = load_relaxed_ptr(&s->parent);
+    if (!s)
+        return 0;
+    const struct scope_token *token = load_relaxed_ptr(&s->token);
+    return scope_reason(s) == SCOPE_REASON_TOKEN && token ? load_relaxed(&token->cancelled)
+                                                          : load_relaxed(&s->cancelled_ns);
+}
+
+int scope_unshield(struct scope *s)
+{
+    if (!s)
+        return SCOPE_EINVAL;
+    store_relaxed(&s->special.shield, 0);                      /* Relaxed: ordered by the fence. */
+    fence_seq_cst();                                           /* pairs with: spread_marks */
+    const struct scope *parent = load_relaxed_ptr(&s->parent); /* Relaxed: s is open. */
+    if (parent && scope_cancelled(parent) && mark(s, SCOPE_REASON_PARENT))
+        spread_marks(NULL);
+    return SCOPE_OK;
 }
 
 /* ------------------------------------------------------------------------------------------------------------ Tokens */
@@ -159,18 +200,78 @@ struct scope_token *scope_token_retain(struct scope_token *token)
 
 void scope_token_release(struct scope_token *token)
 {
-    if (token &&
-        sub_acq_rel(&token->references, 1) == 1) /* pairs with: scope_token_release; all use comes before the free */
-        free(token);
+    if (!token || sub_acq_rel(&token->references, 1) != 1) /* pairs with: scope_token_release; all use comes before */
+        return;
+    struct scope_callback *callback = load_relaxed_ptr(&token->callbacks); /* Relaxed: nobody else has the token. */
+    while (callback) {
+        struct scope_callback *next = callback->next;
+        free(callback);
+        callback = next;
+    }
+    free(token);
+}
+
+/* Exactly one of those who want to run it, or to take it back, does. */
+static void callback_run(struct scope_callback *callback)
+{
+    if (!cas_acq_rel(&callback->state, CALLBACK_ARMED, CALLBACK_RUNNING)) /* pairs with: scope_token_on_cancel */
+        return;
+    callback->fn(callback->arg);
+    store_release(&callback->state, CALLBACK_DONE); /* pairs with: scope_callback_forget */
+}
+
+/* An entry of the list that nobody uses, or a new one that is in the list already.  NULL: out of memory. */
+static struct scope_callback *callback_take(struct scope_token *token)
+{
+    struct scope_callback *first = load_acquire_ptr(&token->callbacks); /* pairs with: callback_take */
+    for (struct scope_callback *callback = first; callback; callback = callback->next)
+        if (cas_acq_rel(&callback->state, CALLBACK_FREE, CALLBACK_MAKING)) /* pairs with: scope_callback_forget */
+            return callback;
+    struct scope_callback *made = calloc(1, sizeof(*made));
+    if (!made)
+        return NULL;
+    store_relaxed(&made->state, CALLBACK_MAKING); /* Relaxed: published by the swing. */
+    do
+        made->next = load_acquire_ptr(&token->callbacks);          /* pairs with: callback_take */
+    while (!cas_acq_rel_ptr(&token->callbacks, made->next, made)); /* pairs with: callback_take */
+    return made;
+}
+
+struct scope_callback *scope_token_on_cancel(struct scope_token *token, void (*fn)(void *arg), void *arg)
+{
+    struct scope_callback *callback = token && fn ? callback_take(token) : NULL;
+    if (!callback)
+        return NULL;
+    callback->fn = fn;
+    callback->arg = arg;
+    store_release(&callback->state, CALLBACK_ARMED); /* pairs with: callback_run */
+    fence_seq_cst(); /* pairs with: scope_token_cancel; either it sees the callback, or we see the cancellation */
+    if (load_acquire(&token->cancelled)) /* pairs with: scope_token_cancel */
+        callback_run(callback);
+    return callback;
+}
+
+bool scope_callback_forget(struct scope_callback *callback)
+{
+    if (!callback)
+        return false;
+    bool spared = cas_acq_rel(&callback->state, CALLBACK_ARMED, CALLBACK_MAKING); /* pairs with: callback_run */
+    while (!spared && load_acquire(&callback->state) == CALLBACK_RUNNING)         /* pairs with: callback_run */
+        os_pause();
+    store_release(&callback->state, CALLBACK_FREE); /* pairs with: callback_take */
+    return spared;
 }
 
 int scope_token_cancel(struct scope_token *token)
 {
     if (!token)
         return SCOPE_EINVAL;
-    if (!cas_acq_rel(&token->cancelled, 0, 1)) /* pairs with: scope_token_cancelled */
+    if (!cas_acq_rel(&token->cancelled, 0, scopei_now_ns())) /* pairs with: scope_token_cancelled */
         return 0;
-    spread_marks(token);
+    spread_marks(token); /* and a fence, that pairs with: scope_token_on_cancel */
+    struct scope_callback *callback = load_acquire_ptr(&token->callbacks); /* pairs with: callback_take */
+    for (; callback; callback = callback->next)
+        callback_run(callback);
     return 1;
 }
 

@@ -1,17 +1,15 @@
-/* Errors: recording them, groups inside groups, the outcome of a scope, reports in words.
+/* Errors: recording them, groups inside groups, the outcome of a scope.
  *
  * The total of a scope is exact.  Whoever raises it from n to n + 1 owns place n of the group, if n is below
- * SCOPE_ERRORS_KEPT, so recording takes no lock.  The group is the caller's report if there is one.  Otherwise it is
- * allocated at the first error, in case an enclosing scope wants it; without memory only the totals are kept. */
+ * SCOPE_ERRORS_KEPT, so recording takes no lock.  The group is the caller's report if there is one, else the memory that
+ * every frame has for it; so keeping an error cannot fail.  At the end of an inner scope it is copied to the heap, in case the
+ * enclosing one wants it; without memory that one has the code alone. */
 #include "scope/scope.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Groups nested deeper than this are counted, not shown. */
-#define PRINT_DEPTH 16
 
 /* A group on the heap; nested ones can be shared by two reports, never changed. */
 struct group {
@@ -20,9 +18,6 @@ struct group {
     struct scope_errors errors;
 };
 
-/* In place of a group that could not be allocated: no later one is tried, or the first errors would be missing in it. */
-static struct scope_errors no_memory;
-
 /* ------------------------------------------------------------------------------------------------------------ Groups */
 
 static struct group *group_of(struct scope_errors *errors)
@@ -30,7 +25,7 @@ static struct group *group_of(struct scope_errors *errors)
     return (struct group *)(void *)((char *)errors - offsetof(struct group, errors));
 }
 
-static struct scope_errors *group_create(void)
+struct scope_errors *scopei_errors_create(void)
 {
     struct group *group = calloc(1, sizeof(*group));
     if (!group)
@@ -39,7 +34,7 @@ static struct scope_errors *group_create(void)
     return &group->errors;
 }
 
-static void group_retain(struct scope_errors *errors)
+void scopei_errors_retain(struct scope_errors *errors)
 {
     if (errors)
         (void)add_relaxed(&group_of(errors)->references, 1); /* Relaxed: the caller holds one already. */
@@ -114,49 +109,74 @@ void scopei_errors_drop(struct scope_errors *errors)
     group_release(errors);
 }
 
-/* Where the errors of s are kept; NULL: nowhere. */
-static struct scope_errors *scope_group(struct scope *s)
-{
-    struct scope_errors *errors = load_acquire_ptr(&s->group); /* pairs with: scope_group */
-    if (!errors) {
-        struct scope_errors *made = group_create();
-        if (!cas_acq_rel_ptr(&s->group, NULL, made ? made : &no_memory)) /* pairs with: scope_group */
-            group_release(made);
-        errors = load_acquire_ptr(&s->group); /* pairs with: scope_group */
-    }
-    return errors == &no_memory ? NULL : errors;
-}
-
 /* --------------------------------------------------------------------------------------------------------- Recording */
 
-/* The error in a place; NULL: it is not kept. */
-static struct scope_error *error_at(struct scope *s, uint64_t place)
+/* Where the errors of s are kept. */
+static struct scope_errors *scope_group(const struct scope *s)
 {
-    struct scope_errors *errors = place < SCOPE_ERRORS_KEPT ? scope_group(s) : NULL;
-    return errors ? &errors->errors[place] : NULL;
+    struct scope_errors *errors = load_relaxed_ptr(&s->group); /* Relaxed: does not change while s is open. */
+    return errors ? errors : &scope_group_space(s)->errors;
+}
+
+/* The error in a place; NULL: it is not kept. */
+static struct scope_error *error_at(const struct scope *s, uint64_t place)
+{
+    return place < SCOPE_ERRORS_KEPT ? &scope_group(s)->errors[place] : NULL;
+}
+
+#define SAID_FIRST (1u << 31)          /* in said.places: scope_fail was the first to cancel the scope */
+#define CODE_KNOWN ((uint64_t)1 << 32) /* tells code 0 from an unused place; scope_fail records none, but who knows */
+
+static void code_count(struct group_space *space, int code)
+{
+    uint64_t key = (uint32_t)code | CODE_KNOWN;
+    for (size_t i = 0; i < SCOPE_CODES_KEPT; i++) {
+        /* pairs with: code_count.  Who loses the swing sees the winner's key, which may be the same. */
+        if (load_relaxed(&space->codes[i].key) == key || cas_acq_rel(&space->codes[i].key, 0, key) ||
+            load_relaxed(&space->codes[i].key) == key) {
+            (void)add_relaxed(&space->codes[i].count, 1); /* Relaxed: the join orders it before the outcome. */
+            return;
+        }
+    }
+    (void)add_relaxed(&space->other_codes, 1); /* Relaxed: as above. */
 }
 
 /* Counts an error of s, keeps it if there is room, and returns its place. */
-static uint64_t error_record(struct scope *s, int code, uint64_t index)
+static uint64_t error_record(struct scope *s, int code, uint64_t index, const struct scope_task *task)
 {
     scopei_event(s);
+    code_count(scope_group_space(s), code);
     uint64_t place = add_relaxed(&s->errors, 1); /* Relaxed: the join orders it before the outcome. */
     struct scope_error *error = error_at(s, place);
     if (error) {
         error->code = code;
         error->index = index;
+        error->name = task ? task->name : NULL;
+        error->file = task ? task->file : NULL;
+        error->line = task ? task->line : 0;
     }
     return place;
 }
 
+void scopei_error_policy(struct scope *s, int code)
+{
+    (void)error_record(s, code, SCOPE_INDEX_BODY, NULL);
+}
+
 /* The task that said it turns out to be the one with that index.  Returns what it said with that code; NULL: nothing kept. */
-static struct scope_error *said_resolve(struct scope *s, const struct said *said, int code, uint64_t index)
+static struct scope_error *said_resolve(struct scope *s, const struct said *said, int code, uint64_t index,
+                                        const struct scope_task *task)
 {
     struct scope_error *same = NULL;
+    if (said->places & SAID_FIRST) {
+        s->culprit.index = index;
+        s->culprit.task = task;
+    }
     for (uint64_t place = 0; place < SCOPE_ERRORS_KEPT; place++) {
         struct scope_error *error = said->places & 1u << place ? error_at(s, place) : NULL;
         if (error) {
             error->index = index;
+            error->name = task ? task->name : NULL;
             if (error->code == code)
                 same = error;
         }
@@ -164,11 +184,11 @@ static struct scope_error *said_resolve(struct scope *s, const struct said *said
     return same;
 }
 
-void scopei_error_returned(struct worker *w, struct scope *s, int code, uint64_t index)
+void scopei_error_returned(struct worker *w, struct scope *s, int code, uint64_t index, const struct scope_task *task)
 {
     struct said said = scopei_said_save(w);
     bool body = index == SCOPE_INDEX_BODY;
-    struct scope_error *error = said.scope ? said_resolve(s, &said, code, index) : NULL;
+    struct scope_error *error = said.scope ? said_resolve(s, &said, code, index, task) : NULL;
     /* Relaxed, both adds: the join orders them before the outcome. */
     if (code == SCOPE_ECANCELED && !body) {
         scopei_event(s);
@@ -178,63 +198,104 @@ void scopei_error_returned(struct worker *w, struct scope *s, int code, uint64_t
         if (!body)
             (void)add_relaxed(&s->failed, 1);
         if (!error && !(said.scope && said.code == code))
-            error = error_at(s, error_record(s, code, index));
+            error = error_at(s, error_record(s, code, index, task));
         if (error && code == SCOPE_ERROR && !error->nested) {
             error->nested = said.inner;
             said.inner = NULL;
         }
+        const struct culprit by = {.task = task, .index = index, .code = code, .known = true};
         if (body || s->policy == SCOPE_FAIL_FAST)
-            (void)scopei_cancel(s, body ? SCOPE_REASON_BODY : SCOPE_REASON_SIBLING);
+            (void)scopei_cancel(s, body ? SCOPE_REASON_BODY : SCOPE_REASON_SIBLING, &by);
     }
     said_drop(&said);
 }
 
-/* Remembers that w's running task has told its own scope. */
-static void said_note(struct worker *w, struct scope *s, int code, uint64_t place)
+/* Remembers that w's running task has told its own scope; first: and so cancelled it. */
+static void said_note(struct worker *w, struct scope *s, int code, uint64_t place, bool first)
 {
     w->said.scope = s;
     w->said.code = code;
     w->said_any = 1;
     if (place < SCOPE_ERRORS_KEPT)
         w->said.places |= 1u << place;
+    if (first)
+        w->said.places |= SAID_FIRST;
 }
 
-int scope_fail(struct scope *s, int code, const char *format, ...)
+static int fail(struct scope *s, const char *file, int line, int code, const char *format, va_list args)
 {
     if (!s)
         return SCOPE_EINVAL;
     if (code == 0)
         code = SCOPE_EINVAL;
-    uint64_t place = error_record(s, code, SCOPE_INDEX_BODY);
+    uint64_t place = error_record(s, code, SCOPE_INDEX_BODY, NULL);
     struct scope_error *error = error_at(s, place);
-    if (error && format) {
-        va_list args;
-        va_start(args, format);
+    if (error && format)
         (void)vsnprintf(error->message, sizeof(error->message), format, args);
-        va_end(args);
+    if (error) {
+        error->file = file;
+        error->line = line;
     }
     struct worker *w = worker_self();
+    const struct culprit by = {.index = SCOPE_INDEX_BODY, .code = code, .known = true};
+    bool first = s->policy == SCOPE_FAIL_FAST && scopei_cancel(s, SCOPE_REASON_SIBLING, &by);
     if (w && w->open == s)
-        said_note(w, s, code, place);
-    if (s->policy == SCOPE_FAIL_FAST)
-        (void)scopei_cancel(s, SCOPE_REASON_SIBLING);
+        said_note(w, s, code, place, first);
     return code;
+}
+
+int(scope_fail)(struct scope *s, int code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int result = fail(s, NULL, 0, code, format, args);
+    va_end(args);
+    return result;
+}
+
+int scope_fail_at(struct scope *s, const char *file, int line, int code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int result = fail(s, file, line, code, format, args);
+    va_end(args);
+    return result;
 }
 
 /* ----------------------------------------------------------------------------------------------------------- Outcome */
 
-/* What is left of a group at the end of its scope, to be nested in another; NULL: nothing, or no memory. */
-static struct scope_errors *group_keep(struct scope_errors *errors, bool in_report)
+/* A copy of a group whose scope ends, to be nested in another; NULL: no memory, and what was nested in it is freed with it. */
+static struct scope_errors *group_keep(const struct scope_errors *errors)
 {
-    if (!errors || !in_report)
-        return errors;
-    struct scope_errors *copy = group_create();
-    if (!copy)
-        return NULL;
-    *copy = *errors;
-    for (uint64_t i = 0; i < copy->kept; i++)
-        group_retain(copy->errors[i].nested);
+    struct scope_errors *copy = scopei_errors_create();
+    if (copy) {
+        *copy = *errors;
+        for (uint64_t i = 0; i < copy->kept; i++)
+            scopei_errors_retain(copy->errors[i].nested);
+    }
     return copy;
+}
+
+/* Sums up the group of s. */
+static void group_finish(const struct scope *s, struct scope_errors *errors, uint64_t total)
+{
+    struct group_space *space = scope_group_space(s);
+    errors->scope_name = load_relaxed_ptr(&s->name); /* Relaxed: our own word. */
+    errors->total = total;
+    errors->kept = total < SCOPE_ERRORS_KEPT ? total : SCOPE_ERRORS_KEPT;
+    errors->height = 1;
+    for (uint64_t i = 0; i < errors->kept; i++)
+        if (errors->errors[i].nested && errors->errors[i].nested->height >= errors->height)
+            errors->height = errors->errors[i].nested->height + 1;
+    /* Relaxed: as in report_fill. */
+    for (size_t i = 0; i < SCOPE_CODES_KEPT; i++) {
+        errors->codes[i].code = (int)(uint32_t)load_relaxed(&space->codes[i].key);
+        errors->codes[i].count = load_relaxed(&space->codes[i].count);
+        store_relaxed(&space->codes[i].key, 0);
+        store_relaxed(&space->codes[i].count, 0);
+    }
+    errors->other_codes = load_relaxed(&space->other_codes);
+    store_relaxed(&space->other_codes, 0);
 }
 
 static void report_fill(struct scope_report *report, const struct scope *s, int status, enum scope_reason reason)
@@ -249,181 +310,76 @@ static void report_fill(struct scope_report *report, const struct scope *s, int 
     report->ok = report->spawned - report->failed - report->cancelled - report->skipped;
 }
 
+/* Who cancelled it, and how long that took. */
+static void report_cancelled(struct scope_report *report, const struct scope *s)
+{
+    const struct culprit *by = &s->culprit;
+    const struct special *special = &s->special;
+    uint64_t asked = scopei_cancelled_ns(s), now = scopei_now_ns();
+    if (by->known) {
+        report->cause.code = by->code;
+        report->cause.index = by->index;
+        report->cause.name = by->task ? by->task->name : NULL;
+        report->cause.file = by->task ? by->task->file : NULL;
+        report->cause.line = by->task ? by->task->line : 0;
+    }
+    report->quiet_ns = asked && now > asked ? now - asked : 0;
+    report->straggler = special->straggler.task ? special->straggler.task->name : NULL;
+    report->straggler_ns = special->straggler_ns;
+}
+
 /* What scope_run expects of the frame. */
 static void scope_reset(struct scope *s)
 {
-    s->name = NULL;
     s->policy = SCOPE_FAIL_FAST;
+    s->culprit = (struct culprit){0};
     /* Relaxed: nobody else has the scope any more. */
     store_relaxed(&s->spawned, 0);
     store_relaxed(&s->skipped, 0);
     store_relaxed(&s->failed, 0);
     store_relaxed(&s->cancelled, 0);
     store_relaxed(&s->errors, 0);
+    store_relaxed(&s->won, 0);
+    store_relaxed(&s->cancelled_ns, 0);
+    store_relaxed_ptr(&s->name, NULL);
     store_relaxed_ptr(&s->group, NULL);
     s->root.skipped = 0;
 }
 
-int scopei_error_outcome(struct scope *s, int body_code, struct scope_report *report, struct scope_errors **kept)
+static int outcome_of(const struct scope *s, int body_code, enum scope_reason reason)
 {
     /* Relaxed: as in report_fill. */
-    uint64_t total = load_relaxed(&s->errors);
-    enum scope_reason reason = scope_reason(s); /* once: a token can still be cancelled now */
     bool cancelled = reason != SCOPE_REASON_NONE || load_relaxed(&s->cancelled) || body_code == SCOPE_ECANCELED;
-    int status = total ? SCOPE_ERROR : cancelled ? SCOPE_ECANCELED : SCOPE_OK;
-    struct scope_errors *errors = load_acquire_ptr(&s->group); /* pairs with: scope_group */
-    if (errors == &no_memory)
-        errors = NULL;
-    if (errors) {
-        errors->scope_name = s->name;
-        errors->total = total;
-        errors->kept = total < SCOPE_ERRORS_KEPT ? total : SCOPE_ERRORS_KEPT;
-    }
-    if (report)
+    bool race = s->policy == SCOPE_RACE;
+    if (race && reason == SCOPE_REASON_WON)
+        return SCOPE_OK;
+    if (load_relaxed(&s->errors))
+        return SCOPE_ERROR;
+    if (reason == SCOPE_REASON_DEADLINE)
+        return SCOPE_TIMEOUT;
+    return cancelled ? SCOPE_ECANCELED : race ? SCOPE_ENOWINNER : SCOPE_OK;
+}
+
+int scopei_error_outcome(struct scope *s, int body_code, struct scope_report *report, struct scope_errors **kept)
+{
+    uint64_t total = load_relaxed(&s->errors);  /* Relaxed: as in report_fill. */
+    enum scope_reason reason = scope_reason(s); /* once: it can still be cancelled now */
+    int status = outcome_of(s, body_code, reason);
+    struct scope_errors *errors = scope_group(s);
+    if (total)
+        group_finish(s, errors, total);
+    if (report) {
+        report->group.scope_name = load_relaxed_ptr(&s->name);
         report_fill(report, s, status, reason);
-    *kept = NULL;
-    if (total && load_relaxed_ptr(&s->parent))
-        *kept = group_keep(errors, report != NULL);
-    else if (!report && errors)
-        group_release(errors);
+    }
+    if (report && reason != SCOPE_REASON_NONE)
+        report_cancelled(report, s);
+    *kept = status == SCOPE_ERROR && load_relaxed_ptr(&s->parent) ? group_keep(errors) : NULL;
+    if (total && !report) {
+        for (uint64_t i = 0; i < errors->kept; i++)
+            group_release(errors->errors[i].nested);
+        memset(errors, 0, sizeof(*errors));
+    }
     scope_reset(s);
     return status;
-}
-
-/* ---------------------------------------------------------------------------------------------------------- In words */
-
-const char *scope_strerror(int code)
-{
-    switch (code) {
-    case SCOPE_OK:
-        return "success";
-    case SCOPE_ERROR:
-        return "a task failed";
-    case SCOPE_TIMEOUT:
-        return "the deadline has passed";
-    case SCOPE_ECANCELED:
-        return "cancelled";
-    case SCOPE_EINVAL:
-        return "invalid argument";
-    case SCOPE_ENOMEM:
-        return "out of memory";
-    case SCOPE_EDEPTH:
-        return "too many scopes open inside each other";
-    case SCOPE_EPERM:
-        return "the calling thread is not inside the scope";
-    case SCOPE_EBUSY:
-        return "the pool has open scopes, or the caller is one of its workers";
-    case SCOPE_EAGAIN:
-        return "the system refused a thread";
-    case SCOPE_EFORK:
-        return "the pool belongs to the parent process";
-    default:
-        return "task error";
-    }
-}
-
-void scope_report_fini(struct scope_report *report)
-{
-    if (!report)
-        return;
-    for (size_t i = 0; i < SCOPE_ERRORS_KEPT; i++)
-        group_release(report->group.errors[i].nested);
-    memset(&report->group, 0, sizeof(report->group));
-}
-
-/* A text that is cut where its memory ends, and still counted. */
-struct text {
-    char *at;
-    size_t left;
-    size_t length;
-};
-
-static void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void text_add(struct text *text, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    int wrote = vsnprintf(text->at, text->left, format, args);
-    va_end(args);
-    size_t length = wrote > 0 ? (size_t)wrote : 0;
-    size_t fits = length < text->left ? length : text->left ? text->left - 1 : 0;
-    text->length += length;
-    text->left -= fits;
-    if (text->at)
-        text->at += fits;
-}
-
-static void error_print(struct text *text, const struct scope_error *error, int depth)
-{
-    text_add(text, "%*s", 4 * depth, "");
-    if (error->index == SCOPE_INDEX_BODY)
-        text_add(text, "body: ");
-    else
-        text_add(text, "task %llu: ", (unsigned long long)error->index);
-    text_add(text, "error %d (%s)", error->code, scope_strerror(error->code));
-    if (error->message[0])
-        text_add(text, ": %s", error->message);
-    text_add(text, "\n");
-}
-
-/* Walks the tree with a stack of its own. */
-static void group_print(struct text *text, const struct scope_errors *errors)
-{
-    struct {
-        const struct scope_errors *errors;
-        uint64_t next;
-    } stack[PRINT_DEPTH];
-    int depth = 0;
-    stack[0].errors = errors;
-    stack[0].next = 0;
-    while (depth >= 0) {
-        const struct scope_errors *group = stack[depth].errors;
-        if (stack[depth].next == group->kept) {
-            if (group->total > group->kept)
-                text_add(text, "%*s%llu more\n", 4 * (depth + 1), "", (unsigned long long)(group->total - group->kept));
-            depth--;
-            continue;
-        }
-        const struct scope_error *error = &group->errors[stack[depth].next++];
-        error_print(text, error, depth + 1);
-        if (error->nested && depth + 1 < PRINT_DEPTH) {
-            depth++;
-            stack[depth].errors = error->nested;
-            stack[depth].next = 0;
-        }
-    }
-}
-
-static const char *reason_text(enum scope_reason reason)
-{
-    switch (reason) {
-    case SCOPE_REASON_NONE:
-        return "not cancelled";
-    case SCOPE_REASON_EXPLICIT:
-        return "cancelled by scope_cancel";
-    case SCOPE_REASON_SIBLING:
-        return "cancelled since a task failed";
-    case SCOPE_REASON_BODY:
-        return "cancelled since the body failed";
-    case SCOPE_REASON_PARENT:
-        return "cancelled with the enclosing scope";
-    case SCOPE_REASON_TOKEN:
-        return "cancelled by its token";
-    }
-    return "cancelled";
-}
-
-size_t scope_report_print(const struct scope_report *report, char *out, size_t size)
-{
-    struct text text = {.at = size ? out : NULL, .left = out ? size : 0};
-    if (!report)
-        return 0;
-    text_add(&text, "scope %s: %s, %s\n", report->group.scope_name ? report->group.scope_name : "(unnamed)",
-             scope_strerror(report->status), reason_text(report->reason));
-    text_add(&text, "    %llu tasks: %llu ok, %llu failed, %llu cancelled, %llu skipped\n",
-             (unsigned long long)report->spawned, (unsigned long long)report->ok, (unsigned long long)report->failed,
-             (unsigned long long)report->cancelled, (unsigned long long)report->skipped);
-    group_print(&text, &report->group);
-    return text.length;
 }

@@ -63,7 +63,7 @@ static void overflow_refused(struct worker *w)
 {
     struct scope *s = worker_scope(w);
     (void)scope_fail(s, SCOPE_ENOMEM, "no memory for the result of a fork");
-    (void)scopei_cancel(s, SCOPE_REASON_SIBLING);
+    (void)scopei_cancel(s, SCOPE_REASON_SIBLING, NULL);
 }
 
 /* Without memory for the result the scope fails. */

@@ -96,6 +96,9 @@ static void worker_fini(struct worker *w)
         w->chunks = chunk->next;
         scopei_unmap(chunk, sizeof(*chunk));
     }
+    for (size_t i = 0; i < WORKER_GROUPS; i++)
+        if (w->groups[i])
+            scopei_unmap(w->groups[i], GROUPS_AT_ONCE * sizeof(struct group_space));
     scopei_said_restore(w, (struct said){0});
 }
 
@@ -107,17 +110,24 @@ static void node_init(struct node *node, struct worker *owner, struct scope *s, 
     node->scope = s;
     node->up = up;
     node->owner = owner;
-    node->spawned = 0;
+    scopei_put(&node->spawned, 0);
     node->taken = 0;
     node->skipped = 0;
     node->inlined = 0;
     store_relaxed(&node->pending, BIAS); /* Relaxed: nobody else knows the node yet. */
 }
 
-void scopei_root_init(struct scope *s, struct worker *w, uint64_t depth)
+bool scopei_root_init(struct scope *s, struct worker *w)
 {
+    size_t i = (size_t)(s - w->scopes);
+    void **groups = &w->groups[i / GROUPS_AT_ONCE];
+    if (!*groups && !(*groups = scopei_map(GROUPS_AT_ONCE * sizeof(struct group_space))))
+        return false;
     node_init(&s->root, w, s, NULL, 0);
-    store_relaxed(&s->root.line.depth, depth); /* Relaxed: nobody else knows the node yet. */
+    pthread_mutex_init(&s->special.lock, NULL);
+    pthread_mutex_init(&s->special.complete_lock, NULL);
+    store_relaxed(&s->root.line.depth, i + 1); /* Relaxed: nobody else knows the node yet. */
+    return true;
 }
 
 /* A node of its own for a task that was stolen from origin.  told: origin, or NULL if w waits for the node. */
@@ -130,13 +140,12 @@ static void proxy_init(struct node *node, struct worker *w, struct node *origin,
     node_init(node, w, origin->scope, told, origin->hops + 1);
 }
 
-/* One stolen task of the node has ended. */
-static void node_done(struct node *node)
+void scopei_node_done(struct node *node)
 {
     for (;;) {
         struct node *up = node->up;
         struct worker *owner = node->owner;
-        /* pairs with: node_done, node_settle, help_spin and scopei_wait.  What the tasks wrote is
+        /* pairs with: scopei_node_done, node_settle, help_spin and scopei_wait.  What the tasks wrote is
          * visible to the owner, and nobody touches the node after the last one. */
         if (sub_acq_rel(&node->pending, 1) != 1)
             return;
@@ -152,7 +161,7 @@ static void node_done(struct node *node)
 /* True if the owner, who has drained the node, is the only one who ever counted a task of it. */
 static inline bool node_quiet(const struct node *node)
 {
-    return node->spawned == node->taken && load_acquire(&node->pending) == BIAS; /* pairs with: node_done */
+    return node->spawned == node->taken && load_acquire(&node->pending) == BIAS; /* pairs with: scopei_node_done */
 }
 
 /* The node that a task stolen from origin is to count in: origin, or the root, if that is far away.  Nobody loses a task that
@@ -162,8 +171,9 @@ static struct node *node_shortened(struct node *origin)
     struct node *root = &origin->scope->root;
     if (origin->hops < HOPS_MAX)
         return origin;
-    (void)add_acq_rel(&root->pending, 1); /* pairs with: node_done; not too late, as origin still counts the task */
-    node_done(origin);
+    (void)add_acq_rel(&root->pending,
+                      1); /* pairs with: scopei_node_done; not too late, as origin still counts the task */
+    scopei_node_done(origin);
     return root;
 }
 
@@ -171,7 +181,7 @@ static struct node *node_shortened(struct node *origin)
 static bool node_settle(struct node *node)
 {
     uint64_t stolen = node->spawned - node->taken;
-    return add_acq_rel(&node->pending, stolen - BIAS) + stolen - BIAS == 0; /* pairs with: node_done */
+    return add_acq_rel(&node->pending, stolen - BIAS) + stolen - BIAS == 0; /* pairs with: scopei_node_done */
 }
 
 bool scopei_node_wait(struct worker *w, struct node *node)
@@ -189,26 +199,51 @@ bool scopei_node_wait(struct worker *w, struct node *node)
 
 /* ------------------------------------------------------------------------------------------------------ Running tasks */
 
-void scopei_task_drop(const uint64_t *word)
+void scopei_task_drop(const uint64_t *word, void *arg)
 {
+    const struct scope_task *task = task_described(word);
+    if (task && task->dispose)
+        task->dispose(arg);
     if (word[TASK_META] & TASK_HEAP)
-        free((void *)(uintptr_t)word[TASK_ARG]);
+        free(arg);
 }
 
-/* Runs or skips a task of w's innermost node, of scope s.  copy: the argument, aligned to 16, if it is in the task itself. */
-static inline void task_run(struct worker *w, struct node *node, struct scope *s, const uint64_t *word, void *copy)
+/* Calls it, with its name in view of scope_dump meanwhile. */
+static int task_run_described(struct worker *w, struct scope *s, const uint64_t *word, void *arg)
 {
-    if (__builtin_expect(scope_cancelled(s), 0)) {
-        node->skipped++;
-        scopei_task_drop(word);
-        return;
-    }
+    /* Relaxed, all: for scope_dump. */
+    void *before = load_relaxed_ptr(&w->running);
+    store_relaxed_ptr(&w->running, (void *)(uintptr_t)task_described(word));
+    int code = task_function(word)(s, arg);
+    store_relaxed_ptr(&w->running, before);
+    return code;
+}
+
+void scopei_task_run(struct worker *w, struct node *node, struct scope *s, const uint64_t *word, void *copy)
+{
     uint64_t meta = word[TASK_META];
-    int code = task_function(word)(s, meta & TASK_COPIED ? copy : (void *)(uintptr_t)word[TASK_ARG]);
-    if (__builtin_expect(error_said(w, code), 0))
-        scopei_error_returned(w, s, code, meta >> TASK_INDEX_SHIFT);
-    if (__builtin_expect(meta & TASK_HEAP, 0))
-        scopei_task_drop(word);
+    void *arg = meta & TASK_COPIED ? copy : (void *)(uintptr_t)word[TASK_ARG];
+    if (__builtin_expect(scope_cancelled(s) && !(meta & TASK_ANYWAY), 0)) {
+        node->skipped++;
+    } else {
+        int code = meta & TASK_DESCRIBED ? task_run_described(w, s, word, arg) : task_function(word)(s, arg);
+        if (__builtin_expect(error_said(w, code), 0))
+            scopei_error_returned(w, s, code, meta >> TASK_INDEX_SHIFT, task_described(word));
+        if (meta & TASK_WATCHED)
+            scopei_watched_ended(s, word, code);
+        if (meta & TASK_DESCRIBED && scope_cancelled(s))
+            scopei_straggler_note(s, word, code);
+    }
+    if (__builtin_expect(meta & (TASK_HEAP | TASK_DESCRIBED), 0))
+        scopei_task_drop(word, arg);
+}
+
+/* The same, and then what its end lets run. */
+static void task_run_all(struct worker *w, struct node *node, struct scope *s, const uint64_t *word, void *copy)
+{
+    scopei_task_run(w, node, s, word, copy);
+    if (__builtin_expect(word[TASK_META] & TASK_LIMITED, 0))
+        scopei_limit_next(w, node, s);
 }
 
 /* A task that is not in the deque. */
@@ -217,7 +252,7 @@ static void task_run_alone(struct worker *w, struct node *node, const struct tas
     alignas(16) uint64_t copy[TASK_ARG_WORDS];
     struct said before = scopei_said_save(w);
     memcpy(copy, &task->word[TASK_ARG], sizeof(copy));
-    task_run(w, node, node->scope, task->word, copy);
+    task_run_all(w, node, node->scope, task->word, copy);
     scopei_said_restore(w, before);
 }
 
@@ -242,12 +277,13 @@ void scopei_node_drain(struct worker *w, struct node *node)
         uint64_t word[TASK_ARG + 1];
         word[TASK_FUNCTION] = load_relaxed(&slot->word[TASK_FUNCTION]);
         word[TASK_META] = load_relaxed(&slot->word[TASK_META]);
+        word[TASK_THIEF] = load_relaxed(&slot->word[TASK_THIEF]);
         word[TASK_ARG] = load_relaxed(&slot->word[TASK_ARG]);
         if (word[TASK_META] & TASK_COPIED)
             for (size_t i = 0; i < TASK_ARG_WORDS; i++)
                 copy[i] = load_relaxed(&slot->word[TASK_ARG + i]);
         node->taken++;
-        task_run(w, node, s, word, copy);
+        task_run_all(w, node, s, word, copy);
     }
 }
 
@@ -327,7 +363,7 @@ static void run_spawned(struct worker *w, struct proxy *proxy, bool reserve, con
         return; /* who ends the last of its tasks completes it */
     if (!reserve)
         proxy_free(proxy);
-    node_done(origin);
+    scopei_node_done(origin);
 }
 
 /* Hooks: runs a task that was stolen, from a deque or an inbox. */

@@ -53,6 +53,10 @@ extern inline int scope_spawn(struct scope *s, scope_fn *fn, void *arg);
 extern inline int scope_fork2(struct scope *s, scope_fn *f, void *a, scope_fn *g, void *b);
 extern inline bool scope_cancelled(const struct scope *s);
 extern inline enum scope_reason scope_reason(const struct scope *s);
+extern inline bool scopei_attends(const struct scope *s);
+extern inline void scopei_result_end(uint64_t *state, int code);
+extern inline void scopei_result_skip(uint64_t *state);
+extern inline int scopei_result_code(const uint64_t *state);
 extern inline struct scope *scope_of(struct scope_strand strand);
 extern inline struct scope_options scope_options_init(void);
 extern inline struct scope_report scope_report_init(void);
@@ -72,8 +76,8 @@ extern inline void scopei_words_get(const struct scopei_slot *slot, void *to, si
 
 static bool options_valid(const struct scope_options *options)
 {
-    return !options || (options->size == sizeof(*options) && options->flags == 0 &&
-                        (options->policy == SCOPE_FAIL_FAST || options->policy == SCOPE_COLLECT));
+    return !options || (options->size == sizeof(*options) && (options->flags & ~SCOPE_SHIELD) == 0 &&
+                        options->policy >= SCOPE_FAIL_FAST && options->policy <= SCOPE_RACE);
 }
 
 static void report_clear(struct scope_report *report)
@@ -82,42 +86,40 @@ static void report_clear(struct scope_report *report)
     report->size = sizeof(*report);
 }
 
-/* The frame for a scope on w.  NULL: too many are open. */
-static struct scope *frame_next(struct worker *w)
+/* The frame for a scope on w. */
+static int frame_next(struct worker *w, struct scope **frame)
 {
     struct scope *s = load_relaxed_ptr(&w->top); /* Relaxed, here and below: our own word. */
     if (s == w->scopes + SCOPES_MAX)
-        return NULL;
-    if (!s->root.owner)
-        scopei_root_init(s, w, (uint64_t)(s - w->scopes) + 1);
+        return SCOPE_EDEPTH;
+    if (!s->root.owner && !scopei_root_init(s, w))
+        return SCOPE_ENOMEM;
     if (s == w->fresh && w->pool->barrier) /* else scope_run always comes here, to fence */
         w->fresh = s + 1;
-    return s;
+    *frame = s;
+    return SCOPE_OK;
 }
 
-/* Opens a scope on w inside parent.  NULL: too many are open. */
-static struct scope *scope_open(struct worker *w, struct scope *parent, const struct scope_options *options,
-                                struct scope_report *report)
+/* Opens a scope in a frame of w, inside parent. */
+static void scope_open(struct worker *w, struct scope *s, struct scope *parent, const struct scope_options *options,
+                       struct scope_report *report)
 {
-    struct scope *s = frame_next(w);
-    if (!s)
-        return NULL;
     store_relaxed_ptr(&s->parent, parent); /* Relaxed, here and below: published by the store of top. */
     if (options) {
         store_relaxed_ptr(&s->token, scope_token_retain(options->token));
-        s->name = options->name;
+        store_relaxed_ptr(&s->name, (void *)(uintptr_t)options->name);
         s->policy = options->policy;
+        scopei_special_init(s, options);
     }
-    s->root.spawned = 0;
+    scopei_put(&s->root.spawned, 0);
     s->root.taken = 0;
     s->root.mark = w->deque.bottom;
     store_relaxed_ptr(&s->root.line.base, w->base);
     if (report)
         store_relaxed_ptr(&s->group, &report->group);
-    scopei_cancel_renew(s);
+    scopei_cancel_renew(s, special_watched(s) || s->special.limit);
     store_release_ptr(&w->top, s + 1); /* pairs with: worker_visit */
     scopei_cancel_inherit(s);
-    return s;
 }
 
 /* A scope of w has ended, all but its frame. */
@@ -130,39 +132,14 @@ static void scope_close(struct worker *w, struct scope *s)
         store_relaxed_ptr(&s->token, NULL);
         scope_token_release(token);
     }
-    s->name = NULL; /* as scope_run wants them */
+    store_relaxed_ptr(&s->name, NULL); /* Relaxed: our own word.  As scope_run wants them. */
     s->policy = SCOPE_FAIL_FAST;
+    scopei_special_end(s);
 }
 
 static bool scope_eventful(const struct scope *s)
 {
     return (load_relaxed(&s->cancel) & SCOPEI_EVENTFUL) != 0; /* Relaxed: the join has ordered what others wrote. */
-}
-
-/* Runs a whole scope on w.  *errors: as scopei_error_outcome gives them. */
-static int scope_perform(struct worker *w, struct scope *parent, const struct scope_options *options,
-                         struct scope_report *report, scope_fn *body, void *arg, struct scope_errors **errors)
-{
-    struct scope *outer = w->open;
-    struct node *outer_node = w->node;
-    struct scope *s = scope_open(w, parent, options, report);
-    if (!s)
-        return SCOPE_EDEPTH;
-    w->open = s;
-    w->node = &s->root;
-
-    int code = body(s, arg);
-    if (error_said(w, code))
-        scopei_error_returned(w, s, code, SCOPE_INDEX_BODY);
-    scopei_node_drain(w, &s->root);
-    int status = SCOPE_OK;
-    if (!scopei_node_wait(w, &s->root) || code || report || scope_eventful(s))
-        status = scopei_error_outcome(s, code, report, errors);
-
-    scope_close(w, s);
-    w->open = outer;
-    w->node = outer_node;
-    return status;
 }
 
 /* Inline scope_run: the scope's own tasks are drained, and something is not as usual. */
@@ -181,7 +158,7 @@ int scopei_close_slow(struct scopei_worker *self, struct scope *s, int code)
 /* Inline scope_run: the body has returned code, or said something. */
 int scopei_end_slow(struct scopei_worker *self, struct scope *s, int code)
 {
-    scopei_error_returned((struct worker *)(void *)self, s, code, SCOPE_INDEX_BODY);
+    scopei_error_returned((struct worker *)(void *)self, s, code, SCOPE_INDEX_BODY, NULL);
     scopei_drain_slow(self);
     return scopei_close_slow(self, s, code);
 }
@@ -189,51 +166,139 @@ int scopei_end_slow(struct scopei_worker *self, struct scope *s, int code)
 /* Inline functions: a task of s has returned code, or said something. */
 void scopei_task_ended(struct scopei_worker *w, struct scope *s, int code, uint64_t index)
 {
-    scopei_error_returned((struct worker *)(void *)w, s, code, index);
+    scopei_error_returned((struct worker *)(void *)w, s, code, index, NULL);
 }
 
-/* The calling thread becomes a guest of the pool; outer: the worker that it is already, of another pool or inside a typed call,
- * or NULL. */
-static int run_as_guest(struct scope_pool *pool, struct worker *outer, const struct scope_options *options,
-                        struct scope_report *report, scope_fn *body, void *arg, struct scope_errors **errors)
-{
-    if (scopei_pool_foreign(pool))
-        return SCOPE_EFORK;
-    struct worker *w = scopei_guest_enter(pool, outer);
-    if (!w)
-        return SCOPE_ENOMEM;
-    int status = scope_perform(w, outer ? worker_scope(outer) : NULL, options, report, body, arg, errors);
-    scopei_guest_leave(w, outer);
-    return status;
-}
+/* A scope that a thread is in. */
+struct entry {
+    struct worker *w;        /* whose frame it is */
+    struct worker *previous; /* what the thread was before: w, unless it has become a guest; NULL: no worker */
+    struct scope *s, *outer;
+    struct node *outer_node;
+    struct said said; /* by the task of previous, so far */
+};
+static_assert(sizeof(struct entry) <= sizeof(((struct scope_block *)NULL)->saved), "a block has room for it");
 
-int scope_run_with(const struct scope_options *options, struct scope_report *report, scope_fn *body, void *arg)
+/* The worker that the scope is to run on: what the thread is, or a guest. */
+static int entry_worker(struct entry *e, const struct scope_options *options)
 {
-    if (!body || !options_valid(options) || (report && report->size != sizeof(*report)))
-        return SCOPE_EINVAL;
-    if (report)
-        report_clear(report);
     struct worker *w = worker_self();
     struct scope_pool *pool = options ? options->pool : NULL;
     if (!pool)
         pool = w ? w->pool : scopei_pool_default(&scopei_hooks);
     if (!pool)
         return SCOPE_ENOMEM;
+    e->previous = w;
+    e->w = w;
+    if (w && w->pool == pool && w->open)
+        return SCOPE_OK;
+    if (scopei_pool_foreign(pool))
+        return SCOPE_EFORK;
+    e->w = scopei_guest_enter(pool, w);
+    return e->w ? SCOPE_OK : SCOPE_ENOMEM;
+}
+
+/* Opens the scope on e->w. */
+static int entry_open(struct entry *e, const struct scope_options *options, struct scope_report *report)
+{
+    struct worker *w = e->w;
+    e->outer = w->open;
+    e->outer_node = w->node;
+    int status = frame_next(w, &e->s);
+    if (status != SCOPE_OK)
+        return status;
+    scope_open(w, e->s, e->previous ? worker_scope(e->previous) : NULL, options, report);
+    if (options && !scopei_special_begin(e->s, options)) {
+        scope_close(w, e->s);
+        return SCOPE_EAGAIN;
+    }
+    w->open = e->s;
+    w->node = &e->s->root;
+    return SCOPE_OK;
+}
+
+static void entry_undo(struct entry *e)
+{
+    if (e->w != e->previous)
+        scopei_guest_leave(e->w, e->previous);
+    if (e->previous)
+        scopei_said_restore(e->previous, e->said);
+}
+
+static int scope_enter(struct entry *e, const struct scope_options *options, struct scope_report *report)
+{
+    if (!options_valid(options) || (report && report->size != sizeof(*report)))
+        return SCOPE_EINVAL;
+    if (report)
+        report_clear(report);
+    int status = entry_worker(e, options);
+    if (status != SCOPE_OK)
+        return status;
+    if (e->previous)
+        e->said = scopei_said_save(e->previous);
+    status = entry_open(e, options, report);
+    if (status != SCOPE_OK)
+        entry_undo(e);
+    return status;
+}
+
+/* The body has returned code: joins. */
+static int scope_leave(struct entry *e, int code, struct scope_report *report)
+{
+    struct worker *w = e->w;
+    struct scope *s = e->s;
     struct scope_errors *errors = NULL;
-    struct said said = {0};
-    if (w)
-        said = scopei_said_save(w);
-    int status = w && w->pool == pool && w->open ? scope_perform(w, w->open, options, report, body, arg, &errors)
-                                                 : run_as_guest(pool, w, options, report, body, arg, &errors);
-    if (w)
-        scopei_said_restore(w, said);
-    if (errors && w->open)
-        scopei_error_inner(w, errors);
+    int status = SCOPE_OK;
+    if (error_said(w, code))
+        scopei_error_returned(w, s, code, SCOPE_INDEX_BODY, NULL);
+    scopei_node_drain(w, &s->root);
+    if (!scopei_node_wait(w, &s->root) || code || report || scope_eventful(s) || s->policy == SCOPE_RACE)
+        status = scopei_error_outcome(s, code, report, &errors);
+    scope_close(w, s);
+    w->open = e->outer;
+    w->node = e->outer_node;
+    entry_undo(e);
+    if (errors && e->previous->open)
+        scopei_error_inner(e->previous, errors);
     else if (errors) /* a typed task, which returns no codes that they could belong to */
         scopei_errors_drop(errors);
-    if (report)
+    return status;
+}
+
+int scope_run_with(const struct scope_options *options, struct scope_report *report, scope_fn *body, void *arg)
+{
+    struct entry e = {.w = NULL};
+    int status = body ? scope_enter(&e, options, report) : SCOPE_EINVAL;
+    if (status == SCOPE_OK)
+        status = scope_leave(&e, body(e.s, arg), report);
+    if (report && status != SCOPE_EINVAL)
         report->status = status;
     return status;
+}
+
+struct scope_block scope_block_begin(const struct scope_options *options, int *status)
+{
+    struct scope_block block = {.status = status};
+    struct entry e = {.w = NULL};
+    int entered = scope_enter(&e, options, NULL);
+    if (entered == SCOPE_OK) {
+        block.scope = e.s;
+        memcpy(block.saved, &e, sizeof(e));
+    }
+    if (status)
+        *status = entered;
+    return block;
+}
+
+void scope_block_end(struct scope_block *block)
+{
+    struct entry e;
+    memcpy(&e, block->saved, sizeof(e));
+    if (!e.w)
+        return;
+    int status = scope_leave(&e, 0, NULL);
+    if (block->status)
+        *block->status = status;
 }
 
 /* -------------------------------------------------------------------------------------------------------------- Spawn */
@@ -257,14 +322,14 @@ static bool encloses(const struct scope *s, const struct worker *w)
     return false;
 }
 
-/* A task of an enclosing scope may not lie on top of the inner one's in the deque. */
+/* A task of an enclosing scope may not lie on top of the inner one's in the deque.  w: NULL, for a thread that is no worker. */
 int scopei_spawn_inbox(struct worker *w, struct scope *s, struct task *task)
 {
-    struct worker *at = w->pool == s->root.owner->pool ? w : s->root.owner;
+    struct worker *at = w && w->pool == s->root.owner->pool ? w : s->root.owner;
     scopei_event(s);
     task->word[TASK_LINEAGE] = word_of(&s->root.line);
     task->word[TASK_META] |= add_relaxed(&s->spawned, 1) << TASK_INDEX_SHIFT; /* Relaxed: the join orders it. */
-    (void)add_acq_rel(&s->root.pending, 1); /* pairs with: node_done; before the task can run */
+    (void)add_acq_rel(&s->root.pending, 1); /* pairs with: scopei_node_done; before the task can run */
     if (!scopei_inbox_put(at, task)) {
         /* Nobody can have completed the scope meanwhile: the caller runs inside it. */
         (void)sub_acq_rel(&s->root.pending, 1);     /* pairs with: node_settle */
@@ -319,7 +384,7 @@ static bool spawn_full(struct worker *w, struct task *task)
     node->inlined++;
     bool room = scopei_relieve(w);
     if (!room) {
-        task->word[TASK_META] |= node->spawned++ << TASK_INDEX_SHIFT;
+        task->word[TASK_META] |= node_count(node) << TASK_INDEX_SHIFT;
         scopei_task_inline(w, node, task);
     }
     node->inlined--;
@@ -336,7 +401,7 @@ static int spawn_here(struct worker *w, struct task *task)
         if (!spawn_full(w, task))
             return SCOPE_OK;
     task->word[TASK_LINEAGE] = word_of(&node->line);
-    task->word[TASK_META] |= node->spawned++ << TASK_INDEX_SHIFT;
+    task->word[TASK_META] |= node_count(node) << TASK_INDEX_SHIFT;
     for (size_t i = 0; i < SLOT_WORDS; i++)
         store_relaxed(&slot->word[i], task->word[i]); /* Relaxed: published by the release of pub. */
     if (slow)
@@ -344,15 +409,36 @@ static int spawn_here(struct worker *w, struct task *task)
     return SCOPE_OK;
 }
 
-/* Any spawn. */
-static int spawn(struct scope *s, struct task *task)
+/* A caller who is inside s, or holds a permit for it. */
+static int spawn_into(struct worker *w, struct scope *s, struct task *task, bool try)
+{
+    bool now = true;
+    if (scope_cancelled(s) && !(task->word[TASK_META] & TASK_ANYWAY))
+        return SCOPE_ECANCELED;
+    if (special_watched(s))
+        task->word[TASK_META] |= TASK_WATCHED;
+    int status = s->special.limit ? scopei_limit_spawn(s, task, try, &now) : SCOPE_OK;
+    if (status != SCOPE_OK || !now)
+        return status;
+    status = w && w->open == s ? spawn_here(w, task) : scopei_spawn_inbox(w, s, task);
+    if (status != SCOPE_OK && s->special.limit)
+        scopei_limit_undo(s);
+    return status;
+}
+
+/* Where a task is spawned from. */
+struct spawner {
+    struct scope *s;
+    bool permitted; /* no matter by whom */
+    bool try;       /* or fail if it has to wait */
+};
+
+static int spawn(const struct spawner *by, struct task *task)
 {
     struct worker *w = worker_self();
-    if (!encloses(s, w))
+    if (!by->permitted && !encloses(by->s, w))
         return SCOPE_EPERM;
-    if (scope_cancelled(s))
-        return SCOPE_ECANCELED;
-    return w->open == s ? spawn_here(w, task) : scopei_spawn_inbox(w, s, task);
+    return spawn_into(w, by->s, task, by->try);
 }
 
 int scopei_spawn_slow(struct scope *s, scope_fn *fn, void *arg)
@@ -360,18 +446,26 @@ int scopei_spawn_slow(struct scope *s, scope_fn *fn, void *arg)
     if (!s || !fn)
         return SCOPE_EINVAL;
     struct task task = {.word = {[TASK_FUNCTION] = function_word(fn), [TASK_ARG] = word_of(arg)}};
-    return spawn(s, &task);
+    return spawn(&(struct spawner){.s = s}, &task);
 }
 
-static int spawn_heap_copy(struct scope *s, scope_fn *fn, const void *arg, size_t size)
+/* A task with a copy of the size bytes at arg, or with the pointer if size is 0. */
+static int spawn_copy(const struct spawner *by, struct task *task, const void *arg, size_t size)
 {
-    void *copy = malloc(size);
-    if (!copy)
-        return SCOPE_ENOMEM;
-    memcpy(copy, arg, size);
-    struct task task = {
-        .word = {[TASK_FUNCTION] = function_word(fn), [TASK_META] = TASK_HEAP, [TASK_ARG] = word_of(copy)}};
-    int status = spawn(s, &task);
+    void *copy = NULL;
+    if (size > TASK_ARG_WORDS * sizeof(uint64_t)) {
+        if (!(copy = malloc(size)))
+            return SCOPE_ENOMEM;
+        memcpy(copy, arg, size);
+        task->word[TASK_META] |= TASK_HEAP;
+        task->word[TASK_ARG] = word_of(copy);
+    } else if (size > 0) {
+        task->word[TASK_META] |= TASK_COPIED;
+        memcpy(&task->word[TASK_ARG], arg, size);
+    } else {
+        task->word[TASK_ARG] = word_of(arg);
+    }
+    int status = spawn(by, task);
     if (status != SCOPE_OK)
         free(copy);
     return status;
@@ -381,11 +475,92 @@ int scope_spawn_copy(struct scope *s, scope_fn *fn, const void *arg, size_t size
 {
     if (!s || !fn || !arg || size == 0 || size > SCOPE_COPY_MAX)
         return SCOPE_EINVAL;
-    if (size > TASK_ARG_WORDS * sizeof(uint64_t))
-        return spawn_heap_copy(s, fn, arg, size);
-    struct task task = {.word = {[TASK_FUNCTION] = function_word(fn), [TASK_META] = TASK_COPIED}};
-    memcpy(&task.word[TASK_ARG], arg, size);
-    return spawn(s, &task);
+    struct task task = {.word = {[TASK_FUNCTION] = function_word(fn)}};
+    return spawn_copy(&(struct spawner){.s = s}, &task, arg, size);
+}
+
+static int spawn_described(const struct spawner *by, const struct scope_task *described, void *arg)
+{
+    if (!by->s || (described->flags & ~SCOPE_RUN_ANYWAY) || described->copy > SCOPE_COPY_MAX ||
+        (described->copy && !arg))
+        return SCOPE_EINVAL;
+    struct task task = {.word = {[TASK_FUNCTION] = function_word(described->fn),
+                                 [TASK_META] = TASK_DESCRIBED,
+                                 [TASK_THIEF] = word_of(described)}};
+    if (described->flags & SCOPE_RUN_ANYWAY)
+        task.word[TASK_META] |= TASK_ANYWAY;
+    return spawn_copy(by, &task, arg, described->copy);
+}
+
+/* The same, and disposes of the argument if that fails; not if it was only tried. */
+static int spawn_task(const struct spawner *by, const struct scope_task *task, void *arg)
+{
+    if (!task || !task->fn)
+        return SCOPE_EINVAL;
+    int status = spawn_described(by, task, arg);
+    if (status != SCOPE_OK && status != SCOPE_EAGAIN && task->dispose)
+        task->dispose(arg);
+    return status;
+}
+
+int scope_spawn_task(struct scope *s, const struct scope_task *task, void *arg)
+{
+    return spawn_task(&(struct spawner){.s = s}, task, arg);
+}
+
+int scope_try_spawn(struct scope *s, const struct scope_task *task, void *arg)
+{
+    return spawn_task(&(struct spawner){.s = s, .try = true}, task, arg);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ Permits */
+
+struct scope_permit {
+    struct scope *s; /* which counts the permit as it does a task */
+};
+
+struct scope_permit *scope_permit_create(struct scope *s)
+{
+    if (!s || !encloses(s, worker_self()) || scope_cancelled(s))
+        return NULL;
+    struct scope_permit *permit = malloc(sizeof(*permit));
+    if (!permit)
+        return NULL;
+    permit->s = s;
+    (void)add_acq_rel(&s->root.pending, 1); /* pairs with: scopei_node_done; not too late, as the caller is inside */
+    return permit;
+}
+
+int scope_permit_spawn(struct scope_permit *permit, scope_fn *fn, void *arg)
+{
+    if (!permit || !fn)
+        return SCOPE_EINVAL;
+    struct task task = {.word = {[TASK_FUNCTION] = function_word(fn), [TASK_ARG] = word_of(arg)}};
+    return spawn(&(struct spawner){.s = permit->s, .permitted = true}, &task);
+}
+
+int scope_permit_spawn_task(struct scope_permit *permit, const struct scope_task *task, void *arg)
+{
+    return spawn_task(&(struct spawner){.s = permit ? permit->s : NULL, .permitted = true}, task, arg);
+}
+
+int scope_permit_cancel(struct scope_permit *permit)
+{
+    return permit ? scope_cancel(permit->s) : SCOPE_EINVAL;
+}
+
+bool scope_permit_cancelled(const struct scope_permit *permit)
+{
+    return permit && scope_cancelled(permit->s);
+}
+
+void scope_permit_release(struct scope_permit *permit)
+{
+    if (!permit)
+        return;
+    struct scope *s = permit->s;
+    free(permit);
+    scopei_node_done(&s->root);
 }
 
 /* -------------------------------------------------------------------------------------------------------------- Pools */

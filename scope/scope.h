@@ -16,12 +16,15 @@
 #define SCOPE_SCOPE_H
 
 #include "sched/pool.h"
+#include "sched/timer.h"
 #include "scope/taskscope.h"
 
 #define BIAS ((uint64_t)1 << 62)
 
 /* As many scopes as can be open on one worker's stack at once: with any real body an 8 MiB stack holds about as many. */
 #define SCOPES_MAX 8192
+
+#define GROUPS_AT_ONCE (SCOPES_MAX / WORKER_GROUPS)
 
 /* What thieves look at and what only the owner does are on different lines.  All but the last fields are known to the inline
  * functions of taskscope.h, as struct scopei_node. */
@@ -48,6 +51,34 @@ struct proxy {
     struct proxy *next; /* in a list of free ones */
 };
 
+/* A task that had its part in the cancellation of its scope. */
+struct culprit {
+    const struct scope_task *task; /* NULL: not described */
+    uint64_t index;
+    int code;
+    bool known;
+};
+
+/* What only a scope with options has.  policy.c */
+struct special {
+    /* I, while open */
+    scope_complete_fn *on_complete;
+    void *on_complete_arg;
+    const struct scope_local *locals;
+    unsigned limit;                /* 0: none */
+    struct atomic_u64 shield;      /* O or any task of it; anybody reads */
+    struct timer timer;            /* O */
+    struct atomic_u64 deadline_ns; /* O; anybody reads; 0: none */
+    /* L, under lock, which is made with the frame */
+    pthread_mutex_t lock;
+    unsigned active;        /* tasks that run, or lie in deques, of at most limit */
+    struct parcel *waiting; /* those that may not yet, the oldest first */
+    struct parcel **waiting_end;
+    struct culprit straggler;
+    uint64_t straggler_ns;
+    pthread_mutex_t complete_lock; /* on_complete runs */
+};
+
 /* Scopes live in the worker's stack of frames, so their memory is only ever reused for scopes: a canceller may look at one
  * that has just ended.  cancel, parent and root are known to the inline functions of taskscope.h, as struct scopei_scope.
  * What is said to be as scope_run wants it is so whenever no scope is open in the frame. */
@@ -58,7 +89,7 @@ struct scope {
     struct atomic_ptr parent; /* struct scope *: the enclosing one; NULL */
     struct atomic_ptr token;  /* struct scope_token *: held; NULL, which scope_run wants */
     /* I, while open */
-    const char *name;         /* scope_run wants NULL */
+    struct atomic_ptr name;   /* const char *: scope_run wants NULL */
     enum scope_policy policy; /* scope_run wants SCOPE_FAIL_FAST */
     /* O, owner only */
     bool reserve_used;
@@ -73,7 +104,31 @@ struct scope {
     struct atomic_u64 failed;
     struct atomic_u64 cancelled;
     struct atomic_u64 errors; /* total */
+    struct atomic_u64 won;    /* tasks that returned 0, if the scope is special */
+    /* I, while open; scope_run wants zero */
+    struct special special;
+    /* Whoever cancelled it, a task of it or the timer; read when all is done, or as a hint */
+    struct atomic_u64 cancelled_ns; /* when */
+    struct culprit culprit;
 };
+
+/* Where the errors of the scope in a frame are kept if there is no report.  It is there before the frame is first used, for many
+ * frames at a time, and all zero when a scope opens. */
+struct group_space {
+    struct scope_errors errors;
+    struct {
+        struct atomic_u64 key; /* the code, and a bit that says it is one */
+        struct atomic_u64 count;
+    } codes[SCOPE_CODES_KEPT];
+    struct atomic_u64 other_codes;
+};
+
+static inline struct group_space *scope_group_space(const struct scope *s)
+{
+    const struct worker *w = s->root.owner;
+    size_t i = (size_t)(s - w->scopes);
+    return (struct group_space *)w->groups[i / GROUPS_AT_ONCE] + i % GROUPS_AT_ONCE;
+}
 
 /* The innermost scope of w; NULL: none. */
 static inline struct scope *worker_scope(const struct worker *w)
@@ -94,8 +149,8 @@ int scopei_spawn_inbox(struct worker *w, struct scope *s, struct task *task);
 
 /* ------------------------------------------------------------------------------------------------------------ join.c */
 
-/* Makes the root node of s, a frame of w that has not been used yet; depth: which one, from 1. */
-void scopei_root_init(struct scope *s, struct worker *w, uint64_t depth);
+/* Makes the root node of s, a frame of w that has not been used yet, and the memory for its errors.  False: out of memory. */
+bool scopei_root_init(struct scope *s, struct worker *w);
 
 /* Runs or skips the node's tasks that are still in w's deque, down to its mark; the node is w's innermost. */
 void scopei_node_drain(struct worker *w, struct node *node);
@@ -110,13 +165,41 @@ bool scopei_node_wait(struct worker *w, struct node *node);
 /* Runs, or skips, a task of w's innermost node at once. */
 void scopei_task_inline(struct worker *w, struct node *node, const struct task *task);
 
-/* Frees what a task that will not run holds. */
-void scopei_task_drop(const uint64_t *word);
+/* A task has ended, or will not run: its argument, at arg if it was copied into the task, is disposed of. */
+void scopei_task_drop(const uint64_t *word, void *arg);
+
+/* Runs, or skips, a task of w's innermost node, of scope s.  copy: the argument, aligned to 16, if it is in the task itself. */
+void scopei_task_run(struct worker *w, struct node *node, struct scope *s, const uint64_t *word, void *copy);
+
+/* Counts a spawn of the node's owner; returns its index. */
+static inline uint64_t node_count(struct node *node)
+{
+    uint64_t index = node->spawned;
+    scopei_put(&node->spawned, index + 1); /* scope_dump looks at it */
+    return index;
+}
+
+/* One stolen, or enqueued, task of the node has ended. */
+void scopei_node_done(struct node *node);
 
 extern const struct pool_hooks scopei_hooks;
 
 /* The low bits of a spawned task's TASK_META, beside TASK_FORKED; above them is the spawn index. */
-enum { TASK_COPIED = 2, TASK_HEAP = 4, TASK_INDEX_SHIFT = 8 };
+enum {
+    TASK_COPIED = 2,    /* its argument is in the slot */
+    TASK_HEAP = 4,      /* a copy on the heap */
+    TASK_DESCRIBED = 8, /* TASK_THIEF is its struct scope_task */
+    TASK_WATCHED = 16,  /* its end matters to the scope's policy */
+    TASK_LIMITED = 32,  /* it is one of those that its scope's limit lets run */
+    TASK_ANYWAY = 64,   /* it is run though the scope is cancelled */
+    TASK_INDEX_SHIFT = 8
+};
+
+/* NULL: the task is not described. */
+static inline const struct scope_task *task_described(const uint64_t *word)
+{
+    return word[TASK_META] & TASK_DESCRIBED ? (const struct scope_task *)(uintptr_t)word[TASK_THIEF] : NULL;
+}
 
 static inline scope_fn *task_function(const uint64_t *word)
 {
@@ -137,13 +220,16 @@ void scopei_forked_done(const struct task *task);
 void scopei_event(struct scope *s);
 
 /* Gives s, which is being opened, a new generation, uncancelled and without events. */
-void scopei_cancel_renew(struct scope *s);
+void scopei_cancel_renew(struct scope *s, bool special);
 
 /* After s has become visible: takes over a cancellation of its parent or token. */
 void scopei_cancel_inherit(struct scope *s);
 
-/* Cancels s and what is inside it; true if this call was first. */
-bool scopei_cancel(struct scope *s, enum scope_reason reason);
+/* Cancels s and what is inside it; true if this call was first.  by: the task that did it; NULL: none. */
+bool scopei_cancel(struct scope *s, enum scope_reason reason, const struct culprit *by);
+
+/* When s was cancelled; 0: not known.  Its owner, when all is done. */
+uint64_t scopei_cancelled_ns(const struct scope *s);
 
 /* ----------------------------------------------------------------------------------------------------------- error.c */
 
@@ -164,14 +250,57 @@ void scopei_said_add(struct worker *w, struct said said);
 /* Keeps the errors of an inner scope that has ended on w, in case the running task returns them. */
 void scopei_error_inner(struct worker *w, struct scope_errors *errors);
 
+/* An empty group on the heap, with one reference; NULL: out of memory.  And one more; NULL is fine. */
+struct scope_errors *scopei_errors_create(void);
+void scopei_errors_retain(struct scope_errors *errors);
+
+/* Why a scope was cancelled, in words. */
+const char *scopei_reason_text(enum scope_reason reason);
+
 /* Frees the errors of an inner scope that nobody can return. */
 void scopei_errors_drop(struct scope_errors *errors);
 
-/* A task (or, with SCOPE_INDEX_BODY, the body) of s returned code, or called scope_fail: records it, and cancels. */
-void scopei_error_returned(struct worker *w, struct scope *s, int code, uint64_t index);
+/* A task (or, with SCOPE_INDEX_BODY, the body) of s returned code, or called scope_fail: records it, and cancels.  task: NULL:
+ * not described. */
+void scopei_error_returned(struct worker *w, struct scope *s, int code, uint64_t index, const struct scope_task *task);
+
+/* Records an error that is no task's. */
+void scopei_error_policy(struct scope *s, int code);
 
 /* s has completed: fills the report, returns the outcome, and makes the frame ready for the next scope.  *errors: those of s,
  * for the caller to free or to say to the enclosing scope; NULL: none, or nobody encloses s. */
 int scopei_error_outcome(struct scope *s, int body_code, struct scope_report *report, struct scope_errors **errors);
+
+/* ---------------------------------------------------------------------------------------------------------- policy.c */
+
+/* s is special: its tasks are watched or limited. */
+static inline bool special_watched(const struct scope *s)
+{
+    return s->policy == SCOPE_RACE || s->special.on_complete;
+}
+
+/* Gives s, which is being opened, what the options ask for.  The deadline is set by scopei_special_begin. */
+void scopei_special_init(struct scope *s, const struct scope_options *options);
+
+/* s is visible, its body about to run.  False: the system refused the thread that watches deadlines. */
+bool scopei_special_begin(struct scope *s, const struct scope_options *options);
+
+/* s has ended: as scope_run wants it. */
+void scopei_special_end(struct scope *s);
+
+/* A watched task of s has returned code. */
+void scopei_watched_ended(struct scope *s, const uint64_t *word, int code);
+
+/* A task has ended and s is cancelled: did it see that? */
+void scopei_straggler_note(struct scope *s, const uint64_t *word, int code);
+
+/* Spawns into s, which has a limit: the task may run now, or waits.  try: SCOPE_EAGAIN instead of waiting.  *now: the caller is
+ * to spawn it, marked as limited. */
+int scopei_limit_spawn(struct scope *s, struct task *task, bool try, bool *now);
+
+/* A limited task of s has ended: runs those that wait, here, as w's innermost node's.   It could not be spawned: puts one that
+ * waits in an inbox. */
+void scopei_limit_next(struct worker *w, struct node *node, struct scope *s);
+void scopei_limit_undo(struct scope *s);
 
 #endif

@@ -61,9 +61,11 @@ extern "C" {
 
 /* ------------------------------------------------------------------------------------------------- Types and codes */
 
-struct scope;       /* an open scope; valid inside its scope_run only */
-struct scope_pool;  /* a set of workers */
-struct scope_token; /* a cancellation that many scopes share */
+struct scope;          /* an open scope; valid inside its scope_run only */
+struct scope_pool;     /* a set of workers */
+struct scope_token;    /* a cancellation that many scopes share */
+struct scope_callback; /* what a token calls */
+struct scope_permit;   /* to spawn into a scope from outside */
 
 /* A task, or the body of a scope.  Returns 0 when done, SCOPE_ECANCELED when it stopped because scope_cancelled(s) was
  * true, and anything else as an error code of the caller's choice. */
@@ -73,15 +75,16 @@ typedef int scope_fn(struct scope *s, void *arg);
 enum scope_status {
     SCOPE_OK = 0,
     SCOPE_ERROR = -7001,     /* outcome: a task or the body failed; the report holds the errors */
-    SCOPE_TIMEOUT = -7002,   /* outcome: a deadline passed (deadlines are not there yet) */
+    SCOPE_TIMEOUT = -7002,   /* outcome: no error, but the deadline passed before all was done */
     SCOPE_ECANCELED = -7003, /* outcome: cancelled.  From a spawn: refused, since the scope is cancelled */
     SCOPE_EINVAL = -7004,    /* a NULL, a size or a flag that makes no sense; nothing was done */
     SCOPE_ENOMEM = -7005,    /* out of memory; nothing was done */
     SCOPE_EDEPTH = -7006,    /* more scopes open inside each other than a worker holds (8192); nothing was done */
     SCOPE_EPERM = -7007,     /* not allowed from this thread: it is not inside the scope; nothing was done */
-    SCOPE_EBUSY = -7008,     /* the pool still has open scopes; nothing was done */
-    SCOPE_EAGAIN = -7009,    /* the system refused a thread; nothing was done */
+    SCOPE_EBUSY = -7008,     /* the pool still has open scopes, or the task has not ended; nothing was done */
+    SCOPE_EAGAIN = -7009,    /* the scope's limit is reached, or the system refused a thread; nothing was done */
     SCOPE_EFORK = -7010,     /* the pool belongs to the process that this one was forked from; nothing was done */
+    SCOPE_ENOWINNER = -7011, /* outcome of SCOPE_RACE: nobody took part */
 };
 
 /* A one-line description of a code of enum scope_status; "task error" for any other.  Static memory, any thread. */
@@ -95,12 +98,57 @@ enum scope_reason {
     SCOPE_REASON_BODY,     /* the body failed */
     SCOPE_REASON_PARENT,   /* an enclosing scope was cancelled */
     SCOPE_REASON_TOKEN,    /* the scope's token was cancelled */
+    SCOPE_REASON_DEADLINE, /* the scope's deadline passed */
+    SCOPE_REASON_WON,      /* SCOPE_RACE: a task succeeded */
+    SCOPE_REASON_COMPLETE, /* on_complete asked for it, or failed */
 };
 
-/* What a failing task does to its siblings. */
+/* What the end of a task does to its siblings. */
 enum scope_policy {
     SCOPE_FAIL_FAST = 0, /* the first failure cancels the rest */
     SCOPE_COLLECT = 1,   /* failures of tasks are independent; only the body's own failure cancels */
+    SCOPE_RACE = 2, /* the first task that returns 0 wins and cancels the rest; failures do not cancel.  The outcome is
+                          * SCOPE_OK if a task won, whatever failed beside it; SCOPE_ENOWINNER if none was spawned */
+};
+
+/* A task described in full.  Usually static const: it must live until the scope has ended, and reports point to its strings
+ * for as long as you keep them. */
+struct scope_task {
+    scope_fn *fn;
+    const char *name; /* for errors and reports; NULL */
+    const char *file; /* where it is spawned; NULL */
+    int line;
+    uint32_t flags; /* SCOPE_RUN_ANYWAY or 0 */
+    void (*dispose)(
+        void *arg); /* called once for each spawn, when the task has ended, was skipped, or was refused; NULL */
+    size_t copy;    /* as many bytes at the argument are copied into the task; 0: it gets the pointer */
+};
+
+/* The task is accepted, and run, though the scope is cancelled: clean-up. */
+#define SCOPE_RUN_ANYWAY 1u
+
+/* The description of fn as NAME, with the place where this stands: static SCOPE_DESCRIBE(parse_task, parse, .copy = 8); */
+#define SCOPE_DESCRIBE(identifier, function, ...) \
+    const struct scope_task identifier = {        \
+        .fn = (function), .name = #function, .file = __FILE__, .line = __LINE__, __VA_ARGS__}
+
+/* What an on_complete function is told of a task that has run. */
+struct scope_completion {
+    int code;                      /* what it returned */
+    uint64_t index;                /* the how-manyeth spawn by its spawner */
+    const struct scope_task *task; /* NULL: not described */
+    uint64_t ok, failed;           /* how many tasks of the scope have returned 0, and errors, with this one */
+};
+
+/* Called after each task of the scope that has run (not: skipped), by one worker at a time, before the argument is disposed.
+ * Returns 0: go on.  SCOPE_ECANCELED: cancel the rest.  Anything else: an error, recorded as the body's, which cancels. */
+typedef int scope_complete_fn(struct scope *s, const struct scope_completion *completion, void *arg);
+
+/* A value that is set for a scope and all that is inside it. */
+struct scope_local {
+    const void *key; /* the address of something of yours */
+    void *value;
+    const struct scope_local *next; /* more of them; NULL */
 };
 
 /* Options of one scope.  Set size to sizeof(struct scope_options); zero in any other field is its default. */
@@ -110,11 +158,24 @@ struct scope_options {
     struct scope_token *token; /* NULL: none.  Held by the scope until it ends */
     const char *name;          /* for reports; NULL: unnamed.  Must outlive the scope */
     enum scope_policy policy;
-    uint32_t flags; /* none yet: must be 0 */
+    uint32_t flags;       /* SCOPE_SHIELD or 0 */
+    unsigned limit;       /* at most so many tasks of the scope run at once, the others wait on the heap; 0: no limit */
+    uint64_t timeout_ns;  /* the scope is cancelled so long after it has begun; 0: never */
+    uint64_t deadline_ns; /* the scope is cancelled at this time, as scope_now_ns has it; 0: never */
+    scope_complete_fn *on_complete; /* NULL: none */
+    void *on_complete_arg;
+    const struct scope_local *locals; /* NULL: none.  Must live until the scope has ended */
 };
+
+/* The scope is not cancelled with its enclosing one.  Its own deadline, token and scope_cancel work. */
+#define SCOPE_SHIELD 1u
 
 /* The number of errors that a report keeps in full. */
 #define SCOPE_ERRORS_KEPT 8
+/* The number of different codes that are counted one by one. */
+#define SCOPE_CODES_KEPT 8
+/* How deeply nested groups are printed, walked over and split; one that lies deeper is taken as a whole. */
+#define SCOPE_HEIGHT_MAX 64
 /* Bytes of a message that are kept, the closing NUL included. */
 #define SCOPE_MESSAGE_MAX 120
 /* The index of an error that came from a scope's body, or from scope_fail by a thread outside any task of the scope. */
@@ -125,16 +186,28 @@ struct scope_errors;
 /* One error. */
 struct scope_error {
     int code;                        /* what the task returned, or the code given to scope_fail */
+    int line;                        /* in file */
+    const char *file;                /* where scope_fail was called, else where the task was described; NULL */
+    const char *name;                /* of the task, if it was described; NULL */
     uint64_t index;                  /* the how-manyeth spawn by its spawner, from 0; SCOPE_INDEX_BODY */
     struct scope_errors *nested;     /* the errors of an inner scope whose SCOPE_ERROR was returned; else NULL */
     char message[SCOPE_MESSAGE_MAX]; /* from scope_fail, cut to fit; "" */
 };
 
-/* A group of errors: exact total, and the first SCOPE_ERRORS_KEPT in the order in which they were recorded. */
+/* How often a code was recorded. */
+struct scope_code {
+    int code;
+    uint64_t count;
+};
+
+/* A group of errors: exact totals, and the first SCOPE_ERRORS_KEPT in the order in which they were recorded. */
 struct scope_errors {
     const char *scope_name; /* from the options; NULL */
     uint64_t total;
-    uint64_t kept; /* min(total, SCOPE_ERRORS_KEPT); 0 if an inner group could not be kept for want of memory */
+    uint64_t kept;                             /* min(total, SCOPE_ERRORS_KEPT) */
+    unsigned height;                           /* how many groups lie inside each other, this one included */
+    struct scope_code codes[SCOPE_CODES_KEPT]; /* the first codes that were seen; unused ones: all zero */
+    uint64_t other_codes;                      /* the rest of the total */
     struct scope_error errors[SCOPE_ERRORS_KEPT];
 };
 
@@ -149,6 +222,14 @@ struct scope_report {
     uint64_t failed;          /* returned an error */
     uint64_t cancelled;       /* returned SCOPE_ECANCELED */
     uint64_t skipped;         /* never started, since the scope was cancelled */
+    struct scope_error
+        cause;         /* code, index, name and place of the task, or body, that cancelled the scope, by its failure or
+                               * its success in a race; all zero if none did */
+    uint64_t quiet_ns; /* from the request to cancel until every task had ended; 0: not cancelled */
+    const char
+        *straggler; /* the described task that ended last of those that returned 0 after the request: it may never have
+                               * polled.  NULL: none */
+    uint64_t straggler_ns; /* after the request */
     struct scope_errors group;
 };
 
@@ -164,6 +245,30 @@ void scope_report_fini(struct scope_report *report);
  * length that the whole has, as snprintf does. */
 size_t scope_report_print(const struct scope_report *report, char *text, size_t size);
 
+/* A walk over the errors of a group and of those nested in it, without the errors that stand for a nested group (unless that
+ * lies deeper than SCOPE_HEIGHT_MAX: then the walk can be continued with the error's nested group):
+ *     struct scope_leaves leaves = scope_leaves_begin(&report.group);
+ *     for (const struct scope_error *error; (error = scope_leaves_next(&leaves));)
+ * No memory is allocated; the group must not change meanwhile. */
+struct scope_leaves {
+    const struct scope_errors *group[SCOPE_HEIGHT_MAX];
+    uint64_t next[SCOPE_HEIGHT_MAX];
+    unsigned depth;
+};
+struct scope_leaves scope_leaves_begin(const struct scope_errors *errors);
+const struct scope_error *scope_leaves_next(struct scope_leaves *leaves);
+
+/* Splits the errors that a group keeps: copies with the same shape, of those leaves for which match(error, arg) is true and of
+ * the rest.  Each leaf is in one of them; a group without any is left out, and NULL if that is all.  Free both with
+ * scope_errors_free.  Any thread.  Returns SCOPE_OK, SCOPE_EINVAL, SCOPE_ENOMEM; nothing is set then. */
+typedef bool scope_match_fn(const struct scope_error *error, void *arg);
+int scope_errors_split(const struct scope_errors *errors, scope_match_fn *match, void *arg,
+                       struct scope_errors **matched, struct scope_errors **rest);
+void scope_errors_free(struct scope_errors *errors);
+
+/* A match by code: arg points to an int. */
+bool scope_error_has_code(const struct scope_error *error, void *arg);
+
 /* ------------------------------------------------------------------------------------------ Run, spawn, cancel, fail */
 
 /* Runs body(s, arg) in a new scope on the calling thread, then waits until every task spawned into the scope has ended,
@@ -178,6 +283,33 @@ SCOPEI_INLINE int scope_run(scope_fn *body, void *arg);
 
 /* The same with options and a report, either of which may be NULL.  On SCOPE_EINVAL the report is not touched. */
 int scope_run_with(const struct scope_options *options, struct scope_report *report, scope_fn *body, void *arg);
+
+/* A scope as a block of the calling function:
+ *
+ *     int status;
+ *     SCOPE (s, NULL, &status) {
+ *         scope_spawn(s, task, arg);
+ *         if (enough)
+ *             break;         // or return, goto, continue: the scope is joined first; in C++ an exception, too
+ *     }
+ *
+ * SCOPE (name, options, status): name: the struct scope * inside the block; options: as for scope_run_with; status: int *, told at
+ * the end what scope_run would return, or before it if the block is not run; NULL.  The block has no return code: scope_fail
+ * records its errors.  It must be left in the thread and the order in which it was entered; longjmp out of it is undefined. */
+#define SCOPE(identifier, options, status)                                                   \
+    for (struct scope_block scopei_##identifier                                              \
+         __attribute__((cleanup(scope_block_end))) = scope_block_begin((options), (status)); \
+         scopei_##identifier.scope; scopei_##identifier.scope = NULL)                        \
+        for (struct scope *identifier = scopei_##identifier.scope; identifier; identifier = NULL)
+
+/* What SCOPE is made of.  Private fields. */
+struct scope_block {
+    struct scope *scope;
+    int *status;
+    void *saved[8];
+};
+struct scope_block scope_block_begin(const struct scope_options *options, int *status);
+void scope_block_end(struct scope_block *block);
 
 /* Spawns fn(s, arg) into s: it runs once, at some time before the scope's scope_run returns, on any worker of the pool.
  *   s        the scope of the calling task or body, or one that encloses it.
@@ -196,6 +328,14 @@ SCOPEI_INLINE int scope_spawn(struct scope *s, scope_fn *fn, void *arg);
  * fn returns.  Up to 32 bytes no memory is allocated.  SCOPE_EINVAL if size is 0 or above SCOPE_COPY_MAX; SCOPE_ENOMEM. */
 int scope_spawn_copy(struct scope *s, scope_fn *fn, const void *arg, size_t size);
 
+/* Spawns a task that is described in full.  As scope_spawn, but: the argument is copied if the description says so; it is
+ * disposed of when the task has ended, was skipped, or was refused with whatever error (unless task or task->fn is NULL).
+ * SCOPE_ENOMEM as for scope_spawn, for a copy of more than 32 bytes, and in a scope with a limit. */
+int scope_spawn_task(struct scope *s, const struct scope_task *task, void *arg);
+
+/* The same in a scope with a limit: SCOPE_EAGAIN, and the argument is not disposed of, if the task would have to wait. */
+int scope_try_spawn(struct scope *s, const struct scope_task *task, void *arg);
+
 /* Cancels s and every scope inside it: scope_cancelled turns true in them and stays so, their tasks that have not
  * started never will, later spawns are refused.  Tasks that run are not stopped: they poll.
  * Any thread that is inside s.  Returns 1 to the caller that was first, 0 if s was cancelled already, SCOPE_EINVAL. */
@@ -207,10 +347,39 @@ SCOPEI_INLINE bool scope_cancelled(const struct scope *s);
 /* Why s was cancelled; SCOPE_REASON_NONE if it was not. */
 SCOPEI_INLINE enum scope_reason scope_reason(const struct scope *s);
 
+/* Writes the tree of open scopes of the process to a file descriptor, in words: names, why they are cancelled, counts, deadlines,
+ * and which described task each worker runs.  For a program that seems to hang; other threads go on meanwhile, so names
+ * should be string literals.  Any thread; async-signal-safe.  Returns SCOPE_OK, or SCOPE_EINVAL: fd cannot be written to. */
+int scope_dump(int fd);
+
+/* Has scope_dump(2) called on each signal of that number, say SIGUSR1.  Returns SCOPE_OK or SCOPE_EINVAL. */
+int scope_dump_on_signal(int signal_number);
+
+/* Nanoseconds of the monotonic clock.  Any thread. */
+uint64_t scope_now_ns(void);
+
+/* When s will be cancelled if nothing else happens: the earliest deadline of s and of the scopes around it, up to the first
+ * with a shield; 0: never.  Any thread inside s. */
+uint64_t scope_deadline(const struct scope *s);
+
+/* Moves the own deadline of s, which must be the innermost scope of the caller and opened by the calling task, to deadline_ns;
+ * 0: never.  A cancelled scope stays so.  SCOPE_EINVAL; SCOPE_EPERM: it is another scope; SCOPE_EAGAIN: the system refused the
+ * thread that watches deadlines, and s has none now. */
+int scope_set_deadline(struct scope *s, uint64_t deadline_ns);
+
+/* Takes the shield off s, at once cancelling it if the scope around it is.  Any thread inside s.  SCOPE_EINVAL. */
+int scope_unshield(struct scope *s);
+
+/* The value of key in the innermost of s and the scopes around it that sets one; NULL: none does.  Any thread inside s. */
+void *scope_local_value(const struct scope *s, const void *key);
+
 /* Records an error with a printf-style message for s, cancels s if its policy says so, and returns code, to be used as
  * `return scope_fail(s, code, "...", ...)`: a task that returns the code is not recorded a second time.  A code of 0 is
- * recorded as SCOPE_EINVAL. */
+ * recorded as SCOPE_EINVAL.  The error says where the call stands. */
 int scope_fail(struct scope *s, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int scope_fail_at(struct scope *s, const char *file, int line, int code, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+#define scope_fail(s, ...) scope_fail_at((s), __FILE__, __LINE__, __VA_ARGS__)
 
 /* ------------------------------------------------------------------------------------------------------------- Forks */
 
@@ -265,6 +434,27 @@ struct scope_strand {
 /* The innermost scope of a typed task. */
 SCOPEI_INLINE struct scope *scope_of(struct scope_strand strand);
 
+/* ----------------------------------------------------------------------------------------------------------- Results */
+
+/* Tasks whose results can be read when they are there, and not before:
+ *
+ *     SCOPE_RESULT(double, area, const struct shape *)
+ *
+ *     static int area(struct scope *s, const struct shape *shape, double *result) { ... return 0; }
+ *
+ *     ... struct area_result r[2];
+ *         area_start(s, &r[0], &shape[0]);            and later, at any time:
+ *         double value;
+ *         if (area_get(&r[0], &value) == SCOPE_OK) ...
+ *
+ * SCOPE_RESULT(result, name, argument) declares
+ *   int name(struct scope *s, argument a, result *r)                  what you write: the task, which returns a code as any task does
+ *   struct name_result                                                where the result will be; must live until the scope has ended
+ *   int name_start(struct scope *s, struct name_result *r, argument)  spawns it; returns what scope_spawn_task does
+ *   int name_get(const struct name_result *r, result *value)          SCOPE_OK, and *value is set; SCOPE_EBUSY: it has not ended;
+ *                                                                     SCOPE_ECANCELED: it was skipped, refused, or stopped;
+ *                                                                     SCOPE_EINVAL: it was never started (*r zeroed); or its code */
+
 /* ------------------------------------------------------------------------------------------------------------ Tokens */
 
 /* A token cancels every scope that was given it in its options, those opened later too.  Reference-counted: create gives
@@ -273,9 +463,35 @@ struct scope_token *scope_token_create(void);
 struct scope_token *scope_token_retain(struct scope_token *token);
 void scope_token_release(struct scope_token *token);
 
-/* Returns 1 to the first caller, 0 to later ones, SCOPE_EINVAL for NULL.  Any thread; async-signal-safe. */
+/* Returns 1 to the first caller, 0 to later ones, SCOPE_EINVAL for NULL.  Any thread; async-signal-safe, if the callbacks are. */
 int scope_token_cancel(struct scope_token *token);
 bool scope_token_cancelled(const struct scope_token *token);
+
+/* Has fn(arg) called exactly once, by the thread that cancels the token, when its scopes have been told; at once if it is
+ * cancelled already.  Any thread that holds the token.  NULL: out of memory, or an argument is NULL. */
+struct scope_callback *scope_token_on_cancel(struct scope_token *token, void (*fn)(void *arg), void *arg);
+
+/* Takes it back, once, while the token is held; afterwards fn does not run any more.  True: it was not called.  If you do not,
+ * the token's end does.  Any thread, but not from fn. */
+bool scope_callback_forget(struct scope_callback *callback);
+
+/* ----------------------------------------------------------------------------------------------------------- Permits */
+
+/* A permit lets a thread that is not inside a scope spawn into it, and holds the scope open until it is released: give it to a
+ * thread of yours, to a callback.  Created by a thread inside s.  NULL: s is NULL, cancelled, or not the caller's, or out of
+ * memory. */
+struct scope_permit *scope_permit_create(struct scope *s);
+
+/* As scope_spawn and scope_spawn_task; always SCOPE_ENOMEM if there is no memory.  Any thread that holds the permit. */
+int scope_permit_spawn(struct scope_permit *permit, scope_fn *fn, void *arg);
+int scope_permit_spawn_task(struct scope_permit *permit, const struct scope_task *task, void *arg);
+
+/* As scope_cancel and scope_cancelled. */
+int scope_permit_cancel(struct scope_permit *permit);
+bool scope_permit_cancelled(const struct scope_permit *permit);
+
+/* Gives it back and frees it; the scope may end from then on.  NULL is fine. */
+void scope_permit_release(struct scope_permit *permit);
 
 /* ------------------------------------------------------------------------------------------------------------- Pools */
 
@@ -309,10 +525,11 @@ unsigned scope_pool_workers(const struct scope_pool *pool);
  * Nothing below is for users: it changes with every version.  These structs are the beginnings of what deque/, sched/ and
  * scope/ declare, where their fields are explained; scope.c asserts that they agree. */
 
-#define SCOPEI_REASON_MASK 0x7fu /* in the first word of a scope: why it was cancelled */
+#define SCOPEI_REASON_MASK 0x3fu /* in the first word of a scope: why it was cancelled */
+#define SCOPEI_SPECIAL 0x40u     /* spawns into it are not the usual ones */
 #define SCOPEI_EVENT 0x80u       /* something for its end to look at */
-#define SCOPEI_EVENTFUL 0xffu    /* either */
-#define SCOPEI_SCOPE_SIZE 448u
+#define SCOPEI_EVENTFUL 0xffu    /* any of these */
+#define SCOPEI_SCOPE_SIZE 704u
 #define SCOPEI_BIAS ((uint64_t)1 << 62)
 #define SCOPEI_SPAWNED ((uint64_t)1 << 63) /* in the word function */
 #define SCOPEI_FORK2 1u                    /* in place of a function: scope_fork2 */
@@ -382,6 +599,13 @@ SCOPEI_INLINE bool scope_cancelled(const struct scope *s)
     return scope_reason(s) != SCOPE_REASON_NONE;
 }
 
+/* True if a spawn into s is not a usual one: it is cancelled, or special. */
+SCOPEI_INLINE bool scopei_attends(const struct scope *s)
+{
+    const struct scopei_scope *scope = (const struct scopei_scope *)(const void *)s;
+    return (__atomic_load_n(&scope->cancel, __ATOMIC_RELAXED) & (SCOPEI_REASON_MASK | SCOPEI_SPECIAL)) != 0;
+}
+
 /* Stores one word of a slot.  Relaxed: published by a release of pub, in scopei_deque_publish. */
 SCOPEI_INLINE void scopei_put(uint64_t *word, uint64_t value)
 {
@@ -407,13 +631,15 @@ SCOPEI_INLINE bool scopei_may_pop(const struct scopei_worker *w, const struct sc
 SCOPEI_INLINE int scope_spawn(struct scope *s, scope_fn *fn, void *arg)
 {
     struct scopei_worker *w = scopei_self;
-    if (SCOPEI_LIKELY(fn && w && w->open == s && s && !scope_cancelled(s))) {
+    if (SCOPEI_LIKELY(fn && w && w->open == s && s && !scopei_attends(s))) {
         struct scopei_slot *slot = w->bottom;
         if (SCOPEI_LIKELY(scopei_may_push(w, slot))) {
             struct scopei_node *node = w->node;
             scopei_put(&slot->function, (uint64_t)(uintptr_t)fn | SCOPEI_SPAWNED);
             scopei_put(&slot->lineage, (uint64_t)(uintptr_t)node);
-            scopei_put(&slot->meta, node->spawned++ << SCOPEI_INDEX_SHIFT);
+            uint64_t index = node->spawned;
+            scopei_put(&slot->meta, index << SCOPEI_INDEX_SHIFT);
+            scopei_put(&node->spawned, index + 1); /* scope_dump looks at it */
             scopei_put(&slot->arg[0], (uint64_t)(uintptr_t)arg);
             w->bottom = slot + 1;
             return SCOPE_OK;
@@ -434,7 +660,7 @@ SCOPEI_INLINE struct scopei_scope *scopei_scope_open(struct scopei_worker *w)
     struct scopei_scope *s = w->top;
     struct scope *parent = w->open;
     scopei_put(&s->root.base, w->base);
-    s->root.spawned = 0;
+    scopei_put(&s->root.spawned, 0);
     s->root.taken = 0;
     s->root.mark = w->bottom;
     __atomic_store_n(&s->parent, parent, __ATOMIC_RELAXED);
@@ -471,7 +697,7 @@ SCOPEI_INLINE void scopei_scope_drain(struct scopei_worker *w, struct scopei_sco
 /* True if a scope that is drained has nothing to wait for or to look at. */
 SCOPEI_INLINE bool scopei_scope_quiet(const struct scopei_scope *s)
 {
-    /* Acquire: pairs with node_done in join.c; before the events, which others set before they are done. */
+    /* Acquire: pairs with scopei_node_done in join.c; before the events, which others set before they are done. */
     return __atomic_load_n(&s->root.pending, __ATOMIC_ACQUIRE) == SCOPEI_BIAS && s->root.spawned == s->root.taken &&
            !(scopei_get(&s->cancel) & SCOPEI_EVENTFUL);
 }
@@ -613,6 +839,65 @@ SCOPEI_INLINE void scopei_words_get(const struct scopei_slot *slot, void *to, si
 #define SCOPEI_HOT static inline __attribute__((always_inline, unused))
 #define SCOPEI_WARM static inline __attribute__((unused))
 #define SCOPEI_COLD static __attribute__((noinline, cold, unused))
+
+#define SCOPE_RESULT(result, name, argument)                                                                  \
+    struct name##_result {                                                                                    \
+        uint64_t state;                                                                                       \
+        argument arg;                                                                                         \
+        result value;                                                                                         \
+    };                                                                                                        \
+    static int name(struct scope *s, argument a, result *r);                                                  \
+    SCOPEI_WARM int name##_run(struct scope *scopei_s, void *scopei_arg)                                      \
+    {                                                                                                         \
+        struct name##_result *scopei_r = (struct name##_result *)scopei_arg;                                  \
+        int scopei_code = name(scopei_s, scopei_r->arg, &scopei_r->value);                                    \
+        scopei_result_end(&scopei_r->state, scopei_code);                                                     \
+        return scopei_code;                                                                                   \
+    }                                                                                                         \
+    SCOPEI_WARM void name##_dispose(void *scopei_arg)                                                         \
+    {                                                                                                         \
+        scopei_result_skip(&((struct name##_result *)scopei_arg)->state);                                     \
+    }                                                                                                         \
+    SCOPEI_WARM int name##_start(struct scope *scopei_s, struct name##_result *scopei_r, argument scopei_arg) \
+    {                                                                                                         \
+        static const struct scope_task scopei_task = {name##_run, #name, NULL, 0, 0, name##_dispose, 0};      \
+        scopei_r->arg = scopei_arg;                                                                           \
+        __atomic_store_n(&scopei_r->state, SCOPEI_RESULT_WAITS, __ATOMIC_RELAXED);                            \
+        return scope_spawn_task(scopei_s, &scopei_task, scopei_r);                                            \
+    }                                                                                                         \
+    SCOPEI_WARM int name##_get(const struct name##_result *scopei_r, result *scopei_value)                    \
+    {                                                                                                         \
+        int scopei_code = scopei_result_code(&scopei_r->state);                                               \
+        if (scopei_code == SCOPE_OK)                                                                          \
+            *scopei_value = scopei_r->value;                                                                  \
+        return scopei_code;                                                                                   \
+    }                                                                                                         \
+    SCOPEI_ASSERT(sizeof(struct name##_result) > 0, "")
+
+/* The state of a result: 0, or one of these, or with its task's code in the upper half. */
+#define SCOPEI_RESULT_WAITS 1u
+#define SCOPEI_RESULT_SKIPPED 2u
+#define SCOPEI_RESULT_ENDED 3u
+
+SCOPEI_INLINE void scopei_result_end(uint64_t *state, int code)
+{
+    /* Release: pairs with scopei_result_code. */
+    __atomic_store_n(state, (uint64_t)(uint32_t)code << 32 | SCOPEI_RESULT_ENDED, __ATOMIC_RELEASE);
+}
+
+SCOPEI_INLINE void scopei_result_skip(uint64_t *state)
+{
+    if (__atomic_load_n(state, __ATOMIC_RELAXED) == SCOPEI_RESULT_WAITS)
+        __atomic_store_n(state, SCOPEI_RESULT_SKIPPED, __ATOMIC_RELEASE); /* pairs with scopei_result_code */
+}
+
+SCOPEI_INLINE int scopei_result_code(const uint64_t *state)
+{
+    uint64_t word = __atomic_load_n(state, __ATOMIC_ACQUIRE); /* pairs with scopei_result_end */
+    if ((uint32_t)word == SCOPEI_RESULT_ENDED)
+        return (int)(uint32_t)(word >> 32);
+    return word == 0 ? SCOPE_EINVAL : word == SCOPEI_RESULT_WAITS ? SCOPE_EBUSY : SCOPE_ECANCELED;
+}
 
 SCOPEI_INLINE int scope_fork2(struct scope *s, scope_fn *f, void *a, scope_fn *g, void *b)
 {

@@ -125,7 +125,7 @@ static int opens_inner(struct scope *s, void *arg)
     atomic_fetch_add(&ran, 1);
     int status = scope_run_with(&options, NULL, inner, s);
     scope_token_release(token);
-    CHECK_EQ_INT(status, SCOPE_ERROR);
+    CHECK(status == SCOPE_ERROR || status == SCOPE_ENOMEM); /* of what errors have in reserve: it was not opened */
     atomic_fetch_add(&failures, 1);
     return status;
 }

@@ -67,6 +67,53 @@ static int typed_body(struct scope *s, void *arg)
     return scope_fork2(s, sum_halves, arg, sum_halves, arg) == SCOPE_OK ? 0 : 1;
 }
 
+/* Results, and a block. */
+SCOPE_RESULT(long, sum_of, struct range);
+
+static int sum_of(struct scope *s, struct range r, long *result)
+{
+    (void)s;
+    *result = 0;
+    for (long i = 0; i < r.n; i++)
+        *result += r.from[i];
+    return 0;
+}
+
+static long sum_in_block(const long *from, long n)
+{
+    struct range r = {from, n};
+    struct sum_of_result result;
+    long sum = -1;
+    int status;
+    SCOPE(s, NULL, &status)
+    {
+        if (sum_of_start(s, &result, r) != SCOPE_OK)
+            return -2;
+    }
+    return status == SCOPE_OK && sum_of_get(&result, &sum) == SCOPE_OK ? sum : -3;
+}
+
+#ifdef __cplusplus
+/* An exception that leaves a block: joined first. */
+static bool exception_joins_first(const long *from, long n)
+{
+    struct range r = {from, n};
+    struct sum_of_result result;
+    long sum = -1;
+    int status = 1;
+    try {
+        SCOPE(s, NULL, &status)
+        {
+            (void)sum_of_start(s, &result, r);
+            throw 5;
+        }
+    } catch (int five) {
+        return five == 5 && status == SCOPE_OK && sum_of_get(&result, &sum) == SCOPE_OK && sum == 5050;
+    }
+    return false;
+}
+#endif
+
 int main(void)
 {
     long numbers[100];
@@ -83,6 +130,12 @@ int main(void)
     struct sum typed[2] = {{numbers, 100, 0}, {numbers, 0, 0}};
     if (scope_run(typed_body, typed) != SCOPE_OK || typed[0].result < 5050)
         return 1;
+    if (sum_in_block(numbers, 100) != 5050)
+        return 2;
+#ifdef __cplusplus
+    if (!exception_joins_first(numbers, 100))
+        return 3;
+#endif
     printf("%ld\n", halves[0].result + halves[1].result);
     return halves[0].result + halves[1].result == 5050 ? 0 : 1;
 }

@@ -6,8 +6,11 @@ trap 'rm -rf "$tmp"' EXIT
 
 installs()
 {
-    make --no-print-directory install PREFIX="$tmp/prefix" && find "$tmp/prefix" -type f | sed "s,$tmp/,," | sort |
-        diff - <(printf '%s\n' prefix/include/taskscope.h prefix/lib/libtaskscope.a prefix/lib/pkgconfig/taskscope.pc)
+    make --no-print-directory install PREFIX="$tmp/prefix" &&
+        find "$tmp/prefix" -type f | sed "s,$tmp/,," | grep -v '/man3/' | sort |
+        diff - <(printf '%s\n' prefix/include/taskscope.h prefix/lib/libtaskscope.a prefix/lib/pkgconfig/taskscope.pc \
+            prefix/share/man/man7/taskscope-errors.7 prefix/share/man/man7/taskscope.7) &&
+        [[ -e $tmp/prefix/share/man/man3/scope_run.3 ]]
 }
 
 # builds_with PKG_CONFIG_ARGUMENT...
@@ -40,7 +43,7 @@ uninstalls()
     make --no-print-directory uninstall PREFIX="$tmp/prefix" && [[ -z $(find "$tmp/prefix" -type f) ]]
 }
 
-check install_prefix_three_files installs
+check install_prefix_files installs
 check install_pkgconfig_static_builds builds_with --static
 check install_pkgconfig_plain_builds builds_with
 check install_pkgconfig_version_of_header version_agrees

@@ -1,0 +1,248 @@
+/* What only scopes with options have: policies that look at each task's end, limits, deadlines, locals.
+ *
+ * A scope with a limit lets so many of its tasks into the deques; the others wait on its list.  A task that ends runs those that
+ * wait, one after the other, before it is counted as ended itself: it has the permission to, and needs no other worker.  Those
+ * on the list are counted from their spawn on, by the root. */
+#include "sched/idle.h"
+#include "sched/inbox.h"
+#include "scope/scope.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------------------------------------------- Deadlines */
+
+uint64_t scope_now_ns(void)
+{
+    return scopei_now_ns();
+}
+
+static void deadline_passed(struct timer *timer)
+{
+    struct scope *s = (struct scope *)(void *)((char *)timer - offsetof(struct scope, special.timer));
+    (void)scopei_cancel(s, SCOPE_REASON_DEADLINE, NULL);
+}
+
+/* False: the system refused the thread that it takes. */
+static bool deadline_arm(struct scope *s, uint64_t deadline_ns)
+{
+    store_relaxed(&s->special.deadline_ns, deadline_ns); /* Relaxed: others may look at it, that is all. */
+    if (deadline_ns == 0)
+        return true;
+    if (deadline_ns <= scopei_now_ns()) {
+        (void)scopei_cancel(s, SCOPE_REASON_DEADLINE, NULL);
+        return true;
+    }
+    bool armed = scopei_timer_arm(&s->special.timer, deadline_ns, deadline_passed);
+    if (!armed)
+        store_relaxed(&s->special.deadline_ns, 0); /* Relaxed: as above. */
+    return armed;
+}
+
+static void deadline_disarm(struct scope *s)
+{
+    if (load_relaxed(&s->special.deadline_ns)) /* Relaxed: our own word. */
+        scopei_timer_disarm(&s->special.timer);
+    store_relaxed(&s->special.deadline_ns, 0); /* Relaxed: as above. */
+}
+
+uint64_t scope_deadline(const struct scope *s)
+{
+    uint64_t least = 0;
+    /* Relaxed, all: s and the scopes around it are open. */
+    while (s) {
+        uint64_t own = load_relaxed(&s->special.deadline_ns);
+        if (own && (!least || own < least))
+            least = own;
+        s = load_relaxed(&s->special.shield) ? NULL : load_relaxed_ptr(&s->parent);
+    }
+    return least;
+}
+
+int scope_set_deadline(struct scope *s, uint64_t deadline_ns)
+{
+    const struct worker *w = worker_self();
+    if (!s)
+        return SCOPE_EINVAL;
+    if (!w || w->open != s || w->node != &s->root)
+        return SCOPE_EPERM;
+    deadline_disarm(s);
+    return deadline_arm(s, deadline_ns) ? SCOPE_OK : SCOPE_EAGAIN;
+}
+
+/* ---------------------------------------------------------------------------------------------------- Begin and end */
+
+void scopei_special_init(struct scope *s, const struct scope_options *options)
+{
+    struct special *special = &s->special;
+    special->on_complete = options->on_complete;
+    special->on_complete_arg = options->on_complete_arg;
+    special->locals = options->locals;
+    special->limit = options->limit;
+    special->active = 0;
+    special->waiting = NULL;
+    special->waiting_end = &special->waiting;
+    store_relaxed(&special->shield, options->flags & SCOPE_SHIELD); /* Relaxed: published by the store of top. */
+}
+
+bool scopei_special_begin(struct scope *s, const struct scope_options *options)
+{
+    uint64_t deadline_ns = options->deadline_ns;
+    if (options->timeout_ns) {
+        uint64_t now = scopei_now_ns();
+        uint64_t end = options->timeout_ns < UINT64_MAX - now ? now + options->timeout_ns : UINT64_MAX;
+        if (!deadline_ns || end < deadline_ns)
+            deadline_ns = end;
+    }
+    return deadline_arm(s, deadline_ns);
+}
+
+void scopei_special_end(struct scope *s)
+{
+    struct special *special = &s->special;
+    deadline_disarm(s);
+    special->on_complete = NULL;
+    special->on_complete_arg = NULL;
+    special->locals = NULL;
+    special->limit = 0;
+    special->straggler = (struct culprit){0};
+    special->straggler_ns = 0;
+    store_relaxed(&special->shield, 0); /* Relaxed: no scope is open in the frame. */
+}
+
+void *scope_local_value(const struct scope *s, const void *key)
+{
+    /* Relaxed: s and the scopes around it are open. */
+    for (; s; s = load_relaxed_ptr(&s->parent))
+        for (const struct scope_local *local = s->special.locals; local; local = local->next)
+            if (local->key == key)
+                return local->value;
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------------------------------- A task has ended */
+
+static struct culprit culprit_of(const uint64_t *word, int code)
+{
+    return (struct culprit){
+        .task = task_described(word), .index = word[TASK_META] >> TASK_INDEX_SHIFT, .code = code, .known = true};
+}
+
+/* Asks on_complete, and does what it says. */
+static void completed(struct scope *s, const struct culprit *by)
+{
+    struct special *special = &s->special;
+    struct worker *w = worker_self();
+    struct said before = scopei_said_save(w);
+    pthread_mutex_lock(&special->complete_lock);
+    const struct scope_completion completion = {.code = by->code,
+                                                .index = by->index,
+                                                .task = by->task,
+                                                /* Relaxed: exact for this task and those before it, by the lock. */
+                                                .ok = load_relaxed(&s->won),
+                                                .failed = load_relaxed(&s->errors)};
+    int verdict = special->on_complete(s, &completion, special->on_complete_arg);
+    pthread_mutex_unlock(&special->complete_lock);
+    scopei_said_restore(w, before);
+    if (verdict == 0)
+        return;
+    if (verdict != SCOPE_ECANCELED)
+        scopei_error_policy(s, verdict);
+    (void)scopei_cancel(s, SCOPE_REASON_COMPLETE, by);
+}
+
+void scopei_watched_ended(struct scope *s, const uint64_t *word, int code)
+{
+    const struct culprit by = culprit_of(word, code);
+    if (code == 0)
+        (void)add_relaxed(&s->won, 1); /* Relaxed: the join orders it. */
+    if (code == 0 && s->policy == SCOPE_RACE)
+        (void)scopei_cancel(s, SCOPE_REASON_WON, &by);
+    if (s->special.on_complete)
+        completed(s, &by);
+}
+
+void scopei_straggler_note(struct scope *s, const uint64_t *word, int code)
+{
+    struct special *special = &s->special;
+    uint64_t asked = scopei_cancelled_ns(s), now = scopei_now_ns();
+    if (code != 0 || asked == 0 || now <= asked)
+        return;
+    pthread_mutex_lock(&special->lock);
+    if (now - asked > special->straggler_ns) {
+        special->straggler = culprit_of(word, code);
+        special->straggler_ns = now - asked;
+    }
+    pthread_mutex_unlock(&special->lock);
+}
+
+/* ----------------------------------------------------------------------------------------------------------- Limits */
+
+/* The oldest that waits; NULL: none, and whoever asked gives its permission back. */
+static struct parcel *waiting_take(struct special *special)
+{
+    pthread_mutex_lock(&special->lock);
+    struct parcel *parcel = special->waiting;
+    if (!parcel)
+        special->active--;
+    else if (!(special->waiting = parcel->next))
+        special->waiting_end = &special->waiting;
+    pthread_mutex_unlock(&special->lock);
+    return parcel;
+}
+
+static int waiting_add(struct scope *s, struct task *task)
+{
+    struct special *special = &s->special;
+    struct parcel *parcel = malloc(sizeof(*parcel));
+    if (!parcel)
+        return SCOPE_ENOMEM;
+    scopei_event(s);
+    task->word[TASK_LINEAGE] = (uint64_t)(uintptr_t)&s->root.line;
+    task->word[TASK_META] |= add_relaxed(&s->spawned, 1) << TASK_INDEX_SHIFT; /* Relaxed: the join orders it. */
+    (void)add_acq_rel(&s->root.pending, 1); /* pairs with: scopei_node_done; before the task can run */
+    parcel->next = NULL;
+    parcel->task = *task;
+    *special->waiting_end = parcel;
+    special->waiting_end = &parcel->next;
+    return SCOPE_OK;
+}
+
+int scopei_limit_spawn(struct scope *s, struct task *task, bool try, bool *now)
+{
+    struct special *special = &s->special;
+    pthread_mutex_lock(&special->lock);
+    *now = special->active < special->limit;
+    if (*now)
+        special->active++;
+    int status = *now ? SCOPE_OK : try ? SCOPE_EAGAIN : waiting_add(s, task);
+    pthread_mutex_unlock(&special->lock);
+    if (*now)
+        task->word[TASK_META] |= TASK_LIMITED;
+    return status;
+}
+
+void scopei_limit_undo(struct scope *s)
+{
+    struct worker *at = s->root.owner;
+    struct parcel *parcel = waiting_take(&s->special);
+    if (!parcel)
+        return;
+    parcel->task.word[TASK_META] |= TASK_LIMITED;
+    scopei_inbox_append(at, parcel);
+    scopei_idle_notify(at->pool, &s->root.line);
+}
+
+void scopei_limit_next(struct worker *w, struct node *node, struct scope *s)
+{
+    struct parcel *parcel;
+    struct said before = scopei_said_save(w);
+    while ((parcel = waiting_take(&s->special))) {
+        alignas(16) uint64_t copy[TASK_ARG_WORDS];
+        memcpy(copy, &parcel->task.word[TASK_ARG], sizeof(copy));
+        scopei_task_run(w, node, s, parcel->task.word, copy);
+        free(parcel);
+        scopei_node_done(&s->root); /* not the last: the task that brought us here is still counted */
+    }
+    scopei_said_restore(w, before);
+}
