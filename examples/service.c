@@ -21,7 +21,7 @@ static int answer(struct scope *s, void *arg)
     return 0;
 }
 
-static const SCOPE_DESCRIBE(answering, answer, .copy = sizeof(int));
+static const SCOPE_DESCRIBE(answering, .fn = answer, .copy = sizeof(int));
 
 /* Called by one worker at a time, so it needs no lock. */
 static int on_complete(struct scope *s, const struct scope_completion *completion, void *arg)

@@ -42,8 +42,8 @@ static int clean_up(struct scope *s, void *arg)
     return 0;
 }
 
-static const SCOPE_DESCRIBE(improving, improve, .dispose = search_free);
-static const SCOPE_DESCRIBE(cleaning, clean_up, .flags = SCOPE_RUN_ANYWAY);
+static const SCOPE_DESCRIBE(improving, .fn = improve, .dispose = search_free);
+static const SCOPE_DESCRIBE(cleaning, .fn = clean_up, .flags = SCOPE_RUN_ANYWAY);
 
 static int optimize(struct scope *s, void *arg)
 {

@@ -127,10 +127,10 @@ struct scope_task {
 /* The task is accepted, and run, though the scope is cancelled: clean-up. */
 #define SCOPE_RUN_ANYWAY 1u
 
-/* The description of fn as NAME, with the place where this stands: static SCOPE_DESCRIBE(parse_task, parse, .copy = 8); */
-#define SCOPE_DESCRIBE(identifier, function, ...) \
-    const struct scope_task identifier = {        \
-        .fn = (function), .name = #function, .file = __FILE__, .line = __LINE__, __VA_ARGS__}
+/* Describes a task, with its name and the place where this stands:
+ *     static const SCOPE_DESCRIBE(parsing, .fn = parse, .dispose = free);        scope_spawn_task(s, &parsing, text); */
+#define SCOPE_DESCRIBE(identifier, ...) \
+    struct scope_task identifier = {.name = #identifier, .file = __FILE__, .line = __LINE__, __VA_ARGS__}
 
 /* What an on_complete function is told of a task that has run. */
 struct scope_completion {

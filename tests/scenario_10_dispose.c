@@ -31,10 +31,10 @@ static int fails(struct scope *s, void *arg)
     return 5;
 }
 
-static const SCOPE_DESCRIBE(by_pointer, task, .dispose = dispose);
-static const SCOPE_DESCRIBE(failing, fails, .dispose = dispose);
-static const SCOPE_DESCRIBE(small_copy, task, .dispose = dispose, .copy = sizeof(unsigned));
-static const SCOPE_DESCRIBE(large_copy, task, .dispose = dispose, .copy = sizeof(struct large));
+static const SCOPE_DESCRIBE(by_pointer, .fn = task, .dispose = dispose);
+static const SCOPE_DESCRIBE(failing, .fn = fails, .dispose = dispose);
+static const SCOPE_DESCRIBE(small_copy, .fn = task, .dispose = dispose, .copy = sizeof(unsigned));
+static const SCOPE_DESCRIBE(large_copy, .fn = task, .dispose = dispose, .copy = sizeof(struct large));
 
 static void disposed_clear(void)
 {
@@ -171,7 +171,7 @@ static void refused_for_its_arguments_disposed_once(void)
 
 /* ---------------------------------------------------------------------------------------------------------- Clean-up */
 
-static const SCOPE_DESCRIBE(clean_up, task, .dispose = dispose, .flags = SCOPE_RUN_ANYWAY);
+static const SCOPE_DESCRIBE(clean_up, .fn = task, .dispose = dispose, .flags = SCOPE_RUN_ANYWAY);
 
 static int cleans_up(struct scope *s, void *arg)
 {

@@ -129,7 +129,7 @@ static void deeper_groups_are_leaves(void)
 
 /* ---------------------------------------------------------------------------------------------------- Codes and names */
 
-static const SCOPE_DESCRIBE(named, returns_code);
+static const SCOPE_DESCRIBE(named, .fn = returns_code);
 
 static int many_codes(struct scope *s, void *arg)
 {
@@ -153,7 +153,7 @@ static void totals_per_code_are_exact(void)
     for (int i = 0; i < SCOPE_CODES_KEPT; i++)
         CHECK_EQ_INT(report.group.codes[i].count, 250);
     for (uint64_t i = 0; i < report.group.kept; i++) {
-        CHECK_EQ_STR(report.group.errors[i].name, "returns_code");
+        CHECK_EQ_STR(report.group.errors[i].name, "named");
         CHECK_EQ_STR(report.group.errors[i].file, __FILE__);
         CHECK(report.group.errors[i].line > 0);
     }
@@ -165,7 +165,7 @@ static int fails_with_message(struct scope *s, void *arg)
     return scope_fail(s, 9, "nine of %d", 10);
 }
 
-static const SCOPE_DESCRIBE(telling, fails_with_message);
+static const SCOPE_DESCRIBE(telling, .fn = fails_with_message);
 
 static int spawns_telling(struct scope *s, void *arg)
 {
@@ -179,12 +179,12 @@ static void scope_fail_says_where(void)
     const struct scope_error *error = &report.group.errors[0];
     CHECK_EQ_INT(report.group.total, 1);
     CHECK_EQ_STR(error->message, "nine of 10");
-    CHECK_EQ_STR(error->name, "fails_with_message");
+    CHECK_EQ_STR(error->name, "telling");
     CHECK_EQ_STR(error->file, __FILE__);
     CHECK(error->line > 0 && error->line < telling.line);
     char text[1000];
     (void)scope_report_print(&report, text, sizeof(text));
-    CHECK(strstr(text, "task 0 (fails_with_message, tests/scenario_25_split.c:") != NULL);
+    CHECK(strstr(text, "task 0 (telling, tests/scenario_25_split.c:") != NULL);
 }
 
 int main(void)

@@ -250,8 +250,8 @@ static int fails_by_call(struct scope *s, void *arg)
     return scope_fail(s, *(int *)arg, "told");
 }
 
-static const SCOPE_DESCRIBE(failing, fails);
-static const SCOPE_DESCRIBE(telling, fails_by_call);
+static const SCOPE_DESCRIBE(failing, .fn = fails);
+static const SCOPE_DESCRIBE(telling, .fn = fails_by_call);
 
 static int spawns_failing(struct scope *s, void *arg)
 {
@@ -274,12 +274,12 @@ static void cause_names_the_task(void)
     CHECK_EQ_INT(report.reason, SCOPE_REASON_SIBLING);
     CHECK_EQ_INT(report.cause.code, 7);
     CHECK_EQ_INT(report.cause.index, 1);
-    CHECK_EQ_STR(report.cause.name, "fails");
+    CHECK_EQ_STR(report.cause.name, "failing");
     CHECK_EQ_STR(report.cause.file, __FILE__);
     CHECK_EQ_INT(run_checked(NULL, &report, spawns_failing, &told), SCOPE_ERROR);
     CHECK_EQ_INT(report.cause.code, -7);
     CHECK_EQ_INT(report.cause.index, 1);
-    CHECK_EQ_STR(report.cause.name, "fails_by_call");
+    CHECK_EQ_STR(report.cause.name, "telling");
     CHECK_EQ_INT(run_checked(NULL, &report, body_fails, &code), SCOPE_ERROR);
     CHECK_EQ_INT(report.reason, SCOPE_REASON_BODY);
     CHECK_EQ_INT(report.cause.index, SCOPE_INDEX_BODY);
@@ -299,7 +299,7 @@ static int straggles(struct scope *s, void *arg)
     return 0;
 }
 
-static const SCOPE_DESCRIBE(straggler, straggles);
+static const SCOPE_DESCRIBE(straggler, .fn = straggles);
 
 static int spawns_straggler(struct scope *s, void *arg)
 {
@@ -322,7 +322,7 @@ static void timeout_waits_for_the_straggler(void)
         CHECK_EQ_INT(run_checked(&options, &report, body[i], NULL), SCOPE_TIMEOUT);
         CHECK(atomic_load(&straggler_done) || report.skipped == 1);
         if (report.ok == 1) {
-            CHECK_EQ_STR(report.straggler, "straggles");
+            CHECK_EQ_STR(report.straggler, "straggler");
             CHECK(report.straggler_ns >= 3 * MS);
             CHECK(report.quiet_ns >= report.straggler_ns);
         }

@@ -9,7 +9,7 @@ static int returns_code(struct scope *s, void *arg)
     return *(int *)arg;
 }
 
-static const SCOPE_DESCRIBE(coded, returns_code, .copy = sizeof(int));
+static const SCOPE_DESCRIBE(coded, .fn = returns_code, .copy = sizeof(int));
 
 static int spawn_code(struct scope *s, int code)
 {
@@ -49,7 +49,7 @@ static void first_success_wins(void)
     for (int i = 0; i < 50; i++) {
         CHECK_EQ_INT(run_race(&report, &mixed), SCOPE_OK);
         CHECK_EQ_INT(report.cause.index, 0);
-        CHECK_EQ_STR(report.cause.name, "returns_code");
+        CHECK_EQ_STR(report.cause.name, "coded");
         CHECK_EQ_INT(report.ok, 1);
     }
 }
@@ -131,7 +131,7 @@ static int judge(struct scope *s, const struct scope_completion *completion, voi
     (void)s;
     CHECK_EQ_INT(atomic_fetch_add(&j->inside, 1), 0); /* one at a time */
     atomic_fetch_add(&j->calls, 1);
-    CHECK_EQ_STR(completion->task ? completion->task->name : "", "returns_code");
+    CHECK_EQ_STR(completion->task ? completion->task->name : "", "coded");
     j->failed += completion->code != 0;
     CHECK(completion->failed >= j->failed);
     atomic_fetch_sub(&j->inside, 1);
@@ -221,7 +221,7 @@ static void count_dispose(void *arg)
     atomic_fetch_add(&limited.disposed, 1);
 }
 
-static const SCOPE_DESCRIBE(one_of_few, counts_itself, .dispose = count_dispose);
+static const SCOPE_DESCRIBE(one_of_few, .fn = counts_itself, .dispose = count_dispose);
 
 static int spawns_limited(struct scope *s, void *arg)
 {
@@ -301,7 +301,7 @@ static int holds(struct scope *s, void *arg)
     return 0;
 }
 
-static const SCOPE_DESCRIBE(holder, holds, .dispose = count_dispose);
+static const SCOPE_DESCRIBE(holder, .fn = holds, .dispose = count_dispose);
 
 static int tries(struct scope *s, void *arg)
 {

@@ -175,7 +175,7 @@ static int counts(struct scope *s, void *arg)
     return 0;
 }
 
-static const SCOPE_DESCRIBE(counting, counts);
+static const SCOPE_DESCRIBE(counting, .fn = counts);
 
 static void *outsider(void *arg)
 {
