@@ -154,7 +154,9 @@ bool scopei_cancel(struct scope *s, enum scope_reason reason, const struct culpr
 
 int scope_cancel(struct scope *s)
 {
-    return s ? scopei_cancel(s, SCOPE_REASON_EXPLICIT, NULL) : SCOPE_EINVAL;
+    if (!s)
+        return SCOPE_EINVAL;
+    return scopei_encloses(s, worker_self()) ? scopei_cancel(s, SCOPE_REASON_EXPLICIT, NULL) : SCOPE_EPERM;
 }
 
 uint64_t scopei_cancelled_ns(const struct scope *s)

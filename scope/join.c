@@ -171,8 +171,8 @@ static struct node *node_shortened(struct node *origin)
     struct node *root = &origin->scope->root;
     if (origin->hops < HOPS_MAX)
         return origin;
-    (void)add_acq_rel(&root->pending,
-                      1); /* pairs with: scopei_node_done; not too late, as origin still counts the task */
+    /* pairs with: scopei_node_done; not too late, as origin still counts the task */
+    (void)add_acq_rel(&root->pending, 1);
     scopei_node_done(origin);
     return root;
 }

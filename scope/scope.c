@@ -4,6 +4,7 @@
 #include "sched/inbox.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -242,6 +243,21 @@ static int scope_enter(struct entry *e, const struct scope_options *options, str
     return status;
 }
 
+/* Scopes end in the thread and in the reverse order in which they were opened.  Who has left one by longjmp ends up here when the
+ * scope around it ends. */
+static void entry_check(const struct entry *e)
+{
+    const struct worker *w = worker_self();
+    const struct scope *top = load_relaxed_ptr(&e->w->top); /* Relaxed: our own word, or we abort. */
+    if (w == e->w && top == e->s + 1)
+        return;
+    const char *name = load_relaxed_ptr(&e->s->name);
+    fprintf(stderr, "taskscope: scope %s ends %s\n", name ? name : "(unnamed)",
+            w == e->w ? "while a scope inside it is still open: was that left by longjmp?"
+                      : "in another thread than it was opened in, or after a thread's end");
+    abort();
+}
+
 /* The body has returned code: joins. */
 static int scope_leave(struct entry *e, int code, struct scope_report *report)
 {
@@ -249,6 +265,7 @@ static int scope_leave(struct entry *e, int code, struct scope_report *report)
     struct scope *s = e->s;
     struct scope_errors *errors = NULL;
     int status = SCOPE_OK;
+    entry_check(e);
     if (error_said(w, code))
         scopei_error_returned(w, s, code, SCOPE_INDEX_BODY, NULL);
     scopei_node_drain(w, &s->root);
@@ -313,7 +330,7 @@ static uint64_t function_word(scope_fn *fn)
     return (uint64_t)(uintptr_t)fn | TASK_SPAWNED;
 }
 
-static bool encloses(const struct scope *s, const struct worker *w)
+bool scopei_encloses(const struct scope *s, const struct worker *w)
 {
     /* Relaxed: the scopes around us are open, and were so before we started. */
     for (const struct scope *inner = w ? worker_scope(w) : NULL; inner; inner = load_relaxed_ptr(&inner->parent))
@@ -436,7 +453,7 @@ struct spawner {
 static int spawn(const struct spawner *by, struct task *task)
 {
     struct worker *w = worker_self();
-    if (!by->permitted && !encloses(by->s, w))
+    if (!by->permitted && !scopei_encloses(by->s, w))
         return SCOPE_EPERM;
     return spawn_into(w, by->s, task, by->try);
 }
@@ -521,7 +538,7 @@ struct scope_permit {
 
 struct scope_permit *scope_permit_create(struct scope *s)
 {
-    if (!s || !encloses(s, worker_self()) || scope_cancelled(s))
+    if (!s || !scopei_encloses(s, worker_self()) || scope_cancelled(s))
         return NULL;
     struct scope_permit *permit = malloc(sizeof(*permit));
     if (!permit)
@@ -546,7 +563,7 @@ int scope_permit_spawn_task(struct scope_permit *permit, const struct scope_task
 
 int scope_permit_cancel(struct scope_permit *permit)
 {
-    return permit ? scope_cancel(permit->s) : SCOPE_EINVAL;
+    return permit ? scopei_cancel(permit->s, SCOPE_REASON_EXPLICIT, NULL) : SCOPE_EINVAL;
 }
 
 bool scope_permit_cancelled(const struct scope_permit *permit)

@@ -144,6 +144,9 @@ struct slot *scopei_slot(struct worker *w, bool *slow);
 /* Makes room in the deque by running the newest tasks that w's innermost node has spawned; false: there are none on top. */
 bool scopei_relieve(struct worker *w);
 
+/* True if w, NULL for a thread that is no worker, is inside s. */
+bool scopei_encloses(const struct scope *s, const struct worker *w);
+
 /* Spawns into a scope that the caller is inside of, by way of an inbox. */
 int scopei_spawn_inbox(struct worker *w, struct scope *s, struct task *task);
 

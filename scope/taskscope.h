@@ -295,7 +295,8 @@ int scope_run_with(const struct scope_options *options, struct scope_report *rep
  *
  * SCOPE (name, options, status): name: the struct scope * inside the block; options: as for scope_run_with; status: int *, told at
  * the end what scope_run would return, or before it if the block is not run; NULL.  The block has no return code: scope_fail
- * records its errors.  It must be left in the thread and the order in which it was entered; longjmp out of it is undefined. */
+ * records its errors.  It must be left in the thread and the order in which it was entered (else the program is
+ * aborted); longjmp out of it is undefined. */
 #define SCOPE(identifier, options, status)                                                   \
     for (struct scope_block scopei_##identifier                                              \
          __attribute__((cleanup(scope_block_end))) = scope_block_begin((options), (status)); \
@@ -338,7 +339,8 @@ int scope_try_spawn(struct scope *s, const struct scope_task *task, void *arg);
 
 /* Cancels s and every scope inside it: scope_cancelled turns true in them and stays so, their tasks that have not
  * started never will, later spawns are refused.  Tasks that run are not stopped: they poll.
- * Any thread that is inside s.  Returns 1 to the caller that was first, 0 if s was cancelled already, SCOPE_EINVAL. */
+ * Returns 1 to the caller that was first, 0 if s was cancelled already; SCOPE_EINVAL: NULL; SCOPE_EPERM: the calling thread is not
+ * inside s. */
 int scope_cancel(struct scope *s);
 
 /* True once s is cancelled, from then on.  One load; poll it as often as you like.  Any thread that is inside s. */
@@ -638,8 +640,8 @@ SCOPEI_INLINE int scope_spawn(struct scope *s, scope_fn *fn, void *arg)
             scopei_put(&slot->function, (uint64_t)(uintptr_t)fn | SCOPEI_SPAWNED);
             scopei_put(&slot->lineage, (uint64_t)(uintptr_t)node);
             uint64_t index = node->spawned;
-            scopei_put(&slot->meta, index << SCOPEI_INDEX_SHIFT);
             scopei_put(&node->spawned, index + 1); /* scope_dump looks at it */
+            scopei_put(&slot->meta, index << SCOPEI_INDEX_SHIFT);
             scopei_put(&slot->arg[0], (uint64_t)(uintptr_t)arg);
             w->bottom = slot + 1;
             return SCOPE_OK;

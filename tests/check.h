@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int check_count;                 /* subtests so far; main thread */
@@ -67,8 +68,10 @@ static inline void check_run(const char *name, void (*fn)(void))
 {
     printf("# run %s\n", name);
     fflush(stdout);
+    const char *repeat = getenv("CHECK_REPEAT"); /* how often, unless it fails before; default 1 */
     atomic_store(&check_bad, 0);
-    fn();
+    for (long i = repeat ? atol(repeat) : 1; i > 0 && atomic_load(&check_bad) == 0; i--)
+        fn();
     bool bad = atomic_load(&check_bad) != 0;
     check_failed += bad;
     printf("%s %d - %s\n", bad ? "not ok" : "ok", ++check_count, name);

@@ -1,5 +1,11 @@
-/* Scenarios 46 to 48: what is refused, and leaves everything as it was. */
+/* Scenarios 45 to 48: what is refused, and leaves everything as it was. */
 #include "tests/scope_check.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <pthread.h>
 
@@ -145,6 +151,119 @@ static void spawn_into_scope_of_another_task_eperm(void)
     CHECK_EQ_INT(pthread_join(thread, NULL), 0);
 }
 
+static void *cancel_thread(void *arg)
+{
+    CHECK_EQ_INT(scope_cancel(arg), SCOPE_EPERM);
+    return NULL;
+}
+
+static int foreign_cancel_body(struct scope *s, void *arg)
+{
+    pthread_t thread;
+    (void)arg;
+    CHECK_EQ_INT(pthread_create(&thread, NULL, cancel_thread, s), 0);
+    CHECK_EQ_INT(pthread_join(thread, NULL), 0);
+    CHECK(!scope_cancelled(s));
+    return 0;
+}
+
+static void cancel_from_foreign_thread_eperm(void)
+{
+    CHECK_EQ_INT(scope_run(foreign_cancel_body, NULL), SCOPE_OK);
+}
+
+/* -------------------------------------------------------------------------------------------- 45: finished scopes */
+
+static unsigned disposed;
+
+static void count_dispose(void *arg)
+{
+    (void)arg;
+    disposed++;
+}
+
+static const SCOPE_DESCRIBE(never, .fn = never_task, .dispose = count_dispose);
+
+static int remember_body(struct scope *s, void *arg)
+{
+    *(struct scope **)arg = s;
+    return 0;
+}
+
+static int outlived_body(struct scope *s, void *arg)
+{
+    struct scope *finished = NULL;
+    (void)arg;
+    disposed = 0;
+    CHECK_EQ_INT(scope_run(remember_body, &finished), SCOPE_OK);
+    CHECK(finished && finished != s);
+    CHECK_EQ_INT(scope_spawn(finished, never_task, NULL), SCOPE_EPERM);
+    CHECK_EQ_INT(scope_spawn_task(finished, &never, NULL), SCOPE_EPERM);
+    CHECK_EQ_INT(disposed, 1);
+    CHECK_EQ_INT(scope_cancel(finished), SCOPE_EPERM);
+    CHECK(scope_permit_create(finished) == NULL);
+    return 0;
+}
+
+static void finished_scope_refused(void)
+{
+    CHECK_EQ_INT(scope_run(outlived_body, NULL), SCOPE_OK);
+}
+
+/* What a child process that misuses blocks says before it is aborted. */
+static void misuse_in_child(void (*misuse)(void), const char *expected)
+{
+    int fd[2];
+    char text[500] = "";
+    CHECK_EQ_INT(pipe(fd), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        const struct rlimit no_core = {0, 0};
+        (void)setrlimit(RLIMIT_CORE, &no_core);
+        (void)signal(SIGABRT, SIG_DFL);
+        dup2(fd[1], STDERR_FILENO);
+        misuse();
+        _exit(0);
+    }
+    close(fd[1]);
+    for (size_t used = 0; used < sizeof(text) - 1;) {
+        ssize_t n = read(fd[0], text + used, sizeof(text) - 1 - used);
+        if (n <= 0)
+            break;
+        used += (size_t)n;
+    }
+    close(fd[0]);
+    int status = 0;
+    CHECK_EQ_INT(waitpid(child, &status, 0), child);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    if (!CHECK(strstr(text, expected) != NULL))
+        printf("# %s\n", text);
+}
+
+static jmp_buf jump;
+
+static void leave_by_longjmp(void)
+{
+    struct scope_options options = scope_options_init();
+    options.name = "outer";
+    SCOPE(outer, &options, NULL)
+    {
+        (void)outer;
+        if (setjmp(jump) == 0) {
+            SCOPE(inner, NULL, NULL)
+            {
+                (void)inner;
+                longjmp(jump, 1);
+            }
+        }
+    }
+}
+
+static void left_by_longjmp_told(void)
+{
+    misuse_in_child(leave_by_longjmp, "taskscope: scope outer ends while a scope inside it is still open");
+}
+
 /* ------------------------------------------------------------------------------------------------------ 48: EINVAL */
 
 static int arguments_body(struct scope *s, void *arg)
@@ -256,6 +375,12 @@ int main(void)
     check_run("scenario_46_spawn_into_cancelled_or_failed_refused", spawn_into_cancelled_or_failed_refused);
     check_run("scenario_47_spawn_from_foreign_thread_eperm", spawn_from_foreign_thread_eperm);
     check_run("scenario_47_spawn_into_scope_of_another_task_eperm", spawn_into_scope_of_another_task_eperm);
+    check_run("scenario_47_cancel_from_foreign_thread_eperm", cancel_from_foreign_thread_eperm);
+    check_run("scenario_45_finished_scope_refused", finished_scope_refused);
+    if (TSAN || ASAN)
+        check_skip("scenario_47_left_by_longjmp_told", "a sanitizer's own handling of abort and longjmp");
+    else
+        check_run("scenario_47_left_by_longjmp_told", left_by_longjmp_told);
     check_run("scenario_48_spawn_bad_arguments_einval", spawn_bad_arguments_einval);
     check_run("scenario_48_run_bad_options_einval", run_bad_options_einval);
     check_run("scenario_48_run_bad_report_einval", run_bad_report_einval);
