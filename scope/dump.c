@@ -24,7 +24,7 @@ static void out_flush(struct out *out)
         ssize_t n = write(out->fd, out->text + done, out->used - done);
         if (n > 0)
             done += (size_t)n;
-        else if (n < 0 && errno != EINTR)
+        else if (n == 0 || errno != EINTR)
             out->failed = true;
     }
     out->used = 0;
@@ -119,10 +119,10 @@ static void out_worker(struct worker *w, void *arg)
     struct out *out = arg;
     const struct scope *top = load_acquire_ptr(&w->top); /* pairs with: scope_open, scopei_scope_open */
     const struct scope_task *task = load_relaxed_ptr(&w->running);
-    bool guest = w->id >= w->pool->workers && !w->threaded;
-    if (guest && top == w->scopes)
+    bool own = w->id < w->pool->workers;
+    if (!own && top == w->scopes && !task)
         return;
-    out_text(out, guest ? "guest " : w->place == w->id ? "worker " : "spare ");
+    out_text(out, own ? "worker " : "guest or spare ");
     out_number(out, w->id);
     out_char(out, ' ');
     out_text(out, worker_state(w));

@@ -333,13 +333,14 @@ static void scope_reset(struct scope *s)
 {
     s->policy = SCOPE_FAIL_FAST;
     s->culprit = (struct culprit){0};
+    s->special.straggler = (struct culprit){0};
+    s->special.straggler_ns = 0;
     /* Relaxed: nobody else has the scope any more. */
     store_relaxed(&s->spawned, 0);
     store_relaxed(&s->skipped, 0);
     store_relaxed(&s->failed, 0);
     store_relaxed(&s->cancelled, 0);
     store_relaxed(&s->errors, 0);
-    store_relaxed(&s->won, 0);
     store_relaxed(&s->cancelled_ns, 0);
     store_relaxed_ptr(&s->name, NULL);
     store_relaxed_ptr(&s->group, NULL);

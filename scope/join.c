@@ -229,13 +229,16 @@ void scopei_task_run(struct worker *w, struct node *node, struct scope *s, const
         int code = meta & TASK_DESCRIBED ? task_run_described(w, s, word, arg) : task_function(word)(s, arg);
         if (__builtin_expect(error_said(w, code), 0))
             scopei_error_returned(w, s, code, meta >> TASK_INDEX_SHIFT, task_described(word));
+        bool late = meta & TASK_DESCRIBED && !(meta & TASK_ANYWAY) && scope_cancelled(s);
+        if (late)
+            scopei_straggler_note(s, word, code);
         if (meta & TASK_WATCHED)
             scopei_watched_ended(s, word, code);
-        if (meta & TASK_DESCRIBED && scope_cancelled(s))
-            scopei_straggler_note(s, word, code);
     }
     if (__builtin_expect(meta & (TASK_HEAP | TASK_DESCRIBED), 0))
         scopei_task_drop(word, arg);
+    if (__builtin_expect(w->said_any != 0, 0)) /* by a dispose function: of no task */
+        scopei_said_restore(w, (struct said){0});
 }
 
 /* The same, and then what its end lets run. */

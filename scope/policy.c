@@ -29,6 +29,7 @@ static bool deadline_arm(struct scope *s, uint64_t deadline_ns)
     store_relaxed(&s->special.deadline_ns, deadline_ns); /* Relaxed: others may look at it, that is all. */
     if (deadline_ns == 0)
         return true;
+    scopei_event(s); /* so that its end looks */
     if (deadline_ns <= scopei_now_ns()) {
         (void)scopei_cancel(s, SCOPE_REASON_DEADLINE, NULL);
         return true;
@@ -39,7 +40,7 @@ static bool deadline_arm(struct scope *s, uint64_t deadline_ns)
     return armed;
 }
 
-static void deadline_disarm(struct scope *s)
+void scopei_deadline_disarm(struct scope *s)
 {
     if (load_relaxed(&s->special.deadline_ns)) /* Relaxed: our own word. */
         scopei_timer_disarm(&s->special.timer);
@@ -66,7 +67,7 @@ int scope_set_deadline(struct scope *s, uint64_t deadline_ns)
         return SCOPE_EINVAL;
     if (!w || w->open != s || w->node != &s->root)
         return SCOPE_EPERM;
-    deadline_disarm(s);
+    scopei_deadline_disarm(s);
     return deadline_arm(s, deadline_ns) ? SCOPE_OK : SCOPE_EAGAIN;
 }
 
@@ -100,13 +101,13 @@ bool scopei_special_begin(struct scope *s, const struct scope_options *options)
 void scopei_special_end(struct scope *s)
 {
     struct special *special = &s->special;
-    deadline_disarm(s);
+    scopei_deadline_disarm(s);
+    special->ok = 0;
+    special->failed = 0;
     special->on_complete = NULL;
     special->on_complete_arg = NULL;
     special->locals = NULL;
     special->limit = 0;
-    special->straggler = (struct culprit){0};
-    special->straggler_ns = 0;
     store_relaxed(&special->shield, 0); /* Relaxed: no scope is open in the frame. */
 }
 
@@ -128,20 +129,22 @@ static struct culprit culprit_of(const uint64_t *word, int code)
         .task = task_described(word), .index = word[TASK_META] >> TASK_INDEX_SHIFT, .code = code, .known = true};
 }
 
-/* Asks on_complete, and does what it says. */
+/* Asks on_complete, and does what it says.  Meanwhile nothing may run a task of s here, whose end would wait for the lock that we
+ * hold: so it is as inside typed calls. */
 static void completed(struct scope *s, const struct culprit *by)
 {
     struct special *special = &s->special;
     struct worker *w = worker_self();
+    struct scope *open = w->open;
     struct said before = scopei_said_save(w);
     pthread_mutex_lock(&special->complete_lock);
-    const struct scope_completion completion = {.code = by->code,
-                                                .index = by->index,
-                                                .task = by->task,
-                                                /* Relaxed: exact for this task and those before it, by the lock. */
-                                                .ok = load_relaxed(&s->won),
-                                                .failed = load_relaxed(&s->errors)};
+    special->ok += by->code == 0;
+    special->failed += by->code != 0 && by->code != SCOPE_ECANCELED;
+    const struct scope_completion completion = {
+        .code = by->code, .index = by->index, .task = by->task, .ok = special->ok, .failed = special->failed};
+    w->open = NULL;
     int verdict = special->on_complete(s, &completion, special->on_complete_arg);
+    w->open = open;
     pthread_mutex_unlock(&special->complete_lock);
     scopei_said_restore(w, before);
     if (verdict == 0)
@@ -154,8 +157,6 @@ static void completed(struct scope *s, const struct culprit *by)
 void scopei_watched_ended(struct scope *s, const uint64_t *word, int code)
 {
     const struct culprit by = culprit_of(word, code);
-    if (code == 0)
-        (void)add_relaxed(&s->won, 1); /* Relaxed: the join orders it. */
     if (code == 0 && s->policy == SCOPE_RACE)
         (void)scopei_cancel(s, SCOPE_REASON_WON, &by);
     if (s->special.on_complete)

@@ -133,7 +133,9 @@ static void scope_close(struct worker *w, struct scope *s)
         store_relaxed_ptr(&s->token, NULL);
         scope_token_release(token);
     }
-    store_relaxed_ptr(&s->name, NULL); /* Relaxed: our own word.  As scope_run wants them. */
+    /* Relaxed, both: our own words.  As scope_run wants them. */
+    store_relaxed_ptr(&s->name, NULL);
+    store_relaxed_ptr(&s->group, NULL);
     s->policy = SCOPE_FAIL_FAST;
     scopei_special_end(s);
 }
@@ -149,7 +151,9 @@ int scopei_close_slow(struct scopei_worker *self, struct scope *s, int code)
     struct worker *w = (struct worker *)(void *)self;
     struct scope_errors *errors = NULL;
     int status = SCOPE_OK;
-    if (!scopei_node_wait(w, &s->root) || code || scope_eventful(s))
+    bool quiet = scopei_node_wait(w, &s->root);
+    scopei_deadline_disarm(s);
+    if (!quiet || code || scope_eventful(s))
         status = scopei_error_outcome(s, code, NULL, &errors);
     if (errors)
         scopei_error_inner(w, errors);
@@ -269,7 +273,9 @@ static int scope_leave(struct entry *e, int code, struct scope_report *report)
     if (error_said(w, code))
         scopei_error_returned(w, s, code, SCOPE_INDEX_BODY, NULL);
     scopei_node_drain(w, &s->root);
-    if (!scopei_node_wait(w, &s->root) || code || report || scope_eventful(s) || s->policy == SCOPE_RACE)
+    bool quiet = scopei_node_wait(w, &s->root);
+    scopei_deadline_disarm(s);
+    if (!quiet || code || report || scope_eventful(s) || s->policy == SCOPE_RACE)
         status = scopei_error_outcome(s, code, report, &errors);
     scope_close(w, s);
     w->open = e->outer;
@@ -313,7 +319,14 @@ void scope_block_end(struct scope_block *block)
     memcpy(&e, block->saved, sizeof(e));
     if (!e.w)
         return;
+    /* The errors of an inner scope that failed in the block belong to the function that the block is in. */
+    struct scope_errors *inner = e.w->said.inner;
+    e.w->said.inner = NULL;
     int status = scope_leave(&e, 0, NULL);
+    if (inner && e.previous && e.previous->open && !e.previous->said.inner)
+        scopei_error_inner(e.previous, inner);
+    else if (inner)
+        scopei_errors_drop(inner);
     if (block->status)
         *block->status = status;
 }

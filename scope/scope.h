@@ -76,7 +76,9 @@ struct special {
     struct parcel **waiting_end;
     struct culprit straggler;
     uint64_t straggler_ns;
-    pthread_mutex_t complete_lock; /* on_complete runs */
+    /* L, under complete_lock, which is held while on_complete runs */
+    pthread_mutex_t complete_lock;
+    uint64_t ok, failed; /* how many tasks have returned 0, and a code that is an error */
 };
 
 /* Scopes live in the worker's stack of frames, so their memory is only ever reused for scopes: a canceller may look at one
@@ -104,7 +106,6 @@ struct scope {
     struct atomic_u64 failed;
     struct atomic_u64 cancelled;
     struct atomic_u64 errors; /* total */
-    struct atomic_u64 won;    /* tasks that returned 0, if the scope is special */
     /* I, while open; scope_run wants zero */
     struct special special;
     /* Whoever cancelled it, a task of it or the timer; read when all is done, or as a hint */
@@ -287,6 +288,9 @@ void scopei_special_init(struct scope *s, const struct scope_options *options);
 
 /* s is visible, its body about to run.  False: the system refused the thread that watches deadlines. */
 bool scopei_special_begin(struct scope *s, const struct scope_options *options);
+
+/* All tasks of s have ended: its deadline is no longer looked at. */
+void scopei_deadline_disarm(struct scope *s);
 
 /* s has ended: as scope_run wants it. */
 void scopei_special_end(struct scope *s);

@@ -114,14 +114,14 @@ enum scope_policy {
 /* A task described in full.  Usually static const: it must live until the scope has ended, and reports point to its strings
  * for as long as you keep them. */
 struct scope_task {
-    scope_fn *fn;
     const char *name; /* for errors and reports; NULL */
-    const char *file; /* where it is spawned; NULL */
+    const char *file; /* where it is described; NULL */
     int line;
-    uint32_t flags; /* SCOPE_RUN_ANYWAY or 0 */
+    scope_fn *fn;
     void (*dispose)(
         void *arg); /* called once for each spawn, when the task has ended, was skipped, or was refused; NULL */
     size_t copy;    /* as many bytes at the argument are copied into the task; 0: it gets the pointer */
+    uint32_t flags; /* SCOPE_RUN_ANYWAY or 0 */
 };
 
 /* The task is accepted, and run, though the scope is cancelled: clean-up. */
@@ -137,11 +137,11 @@ struct scope_completion {
     int code;                      /* what it returned */
     uint64_t index;                /* the how-manyeth spawn by its spawner */
     const struct scope_task *task; /* NULL: not described */
-    uint64_t ok, failed;           /* how many tasks of the scope have returned 0, and errors, with this one */
+    uint64_t ok, failed;           /* how many tasks of the scope have returned 0, and an error, with this one */
 };
 
 /* Called after each task of the scope that has run (not: skipped), by one worker at a time, before the argument is disposed.
- * Returns 0: go on.  SCOPE_ECANCELED: cancel the rest.  Anything else: an error, recorded as the body's, which cancels. */
+ * It may spawn and cancel; it may not fork, nor begin a typed call.  Returns 0: go on.  SCOPE_ECANCELED: cancel the rest.  Anything else: an error, recorded as the body's, which cancels. */
 typedef int scope_complete_fn(struct scope *s, const struct scope_completion *completion, void *arg);
 
 /* A value that is set for a scope and all that is inside it. */
@@ -334,7 +334,8 @@ int scope_spawn_copy(struct scope *s, scope_fn *fn, const void *arg, size_t size
  * SCOPE_ENOMEM as for scope_spawn, for a copy of more than 32 bytes, and in a scope with a limit. */
 int scope_spawn_task(struct scope *s, const struct scope_task *task, void *arg);
 
-/* The same in a scope with a limit: SCOPE_EAGAIN, and the argument is not disposed of, if the task would have to wait. */
+/* The same in a scope with a limit: SCOPE_EAGAIN, and the argument is not disposed of, if the task would have to wait.  Do not
+ * wait for a place in a loop: with one worker the tasks that hold them may be yours to run. */
 int scope_try_spawn(struct scope *s, const struct scope_task *task, void *arg);
 
 /* Cancels s and every scope inside it: scope_cancelled turns true in them and stays so, their tasks that have not
@@ -451,7 +452,8 @@ SCOPEI_INLINE struct scope *scope_of(struct scope_strand strand);
  *
  * SCOPE_RESULT(result, name, argument) declares
  *   int name(struct scope *s, argument a, result *r)                  what you write: the task, which returns a code as any task does
- *   struct name_result                                                where the result will be; must live until the scope has ended
+ *   struct name_result                                                where the result will be; must live until the scope has ended,
+ *                                                                     and serves one task in it
  *   int name_start(struct scope *s, struct name_result *r, argument)  spawns it; returns what scope_spawn_task does
  *   int name_get(const struct name_result *r, result *value)          SCOPE_OK, and *value is set; SCOPE_EBUSY: it has not ended;
  *                                                                     SCOPE_ECANCELED: it was skipped, refused, or stopped;
@@ -862,7 +864,7 @@ SCOPEI_INLINE void scopei_words_get(const struct scopei_slot *slot, void *to, si
     }                                                                                                         \
     SCOPEI_WARM int name##_start(struct scope *scopei_s, struct name##_result *scopei_r, argument scopei_arg) \
     {                                                                                                         \
-        static const struct scope_task scopei_task = {name##_run, #name, NULL, 0, 0, name##_dispose, 0};      \
+        static const struct scope_task scopei_task = {#name, NULL, 0, name##_run, name##_dispose, 0, 0};      \
         scopei_r->arg = scopei_arg;                                                                           \
         __atomic_store_n(&scopei_r->state, SCOPEI_RESULT_WAITS, __ATOMIC_RELAXED);                            \
         return scope_spawn_task(scopei_s, &scopei_task, scopei_r);                                            \

@@ -188,6 +188,38 @@ static void refused_spare_leaves_its_work_for_later(void)
     use_and_destroy(pool);
 }
 
+/* The thread that watches deadlines is refused: the scope is not run, and leaves nothing behind. */
+static int fails_later(struct scope *s, void *arg)
+{
+    (void)arg;
+    return scope_fail(s, 5, "later");
+}
+
+static int wants_deadline(struct scope *s, void *arg)
+{
+    struct scope_options options = scope_options_init();
+    struct scope_report report = scope_report_init();
+    (void)s;
+    options.timeout_ns = 1000000000;
+    CHECK_EQ_INT(scope_run_with(&options, &report, leaf, arg), SCOPE_EAGAIN);
+    CHECK_EQ_INT(report.status, SCOPE_EAGAIN);
+    report.group.height = 777;
+    CHECK_EQ_INT(scope_run(fails_later, NULL), SCOPE_ERROR);
+    CHECK_EQ_INT(report.group.height, 777);
+    return 0;
+}
+
+static void refused_timer_refuses_the_scope(void)
+{
+    atomic_uint ran = 0;
+    CHECK_EQ_INT(scope_run(leaf, &ran), SCOPE_OK); /* the pool has its threads */
+    atomic_store(&refuse_all_later, true);
+    atomic_store(&creates_left, 0);
+    CHECK_EQ_INT(scope_run(wants_deadline, &ran), SCOPE_OK);
+    CHECK_EQ_INT(atomic_load(&ran), 1);
+    atomic_store(&creates_left, INT32_MAX);
+}
+
 /* ------------------------------------------------------------------------------------------------------------ Pinning */
 
 static atomic_bool refuse_pinning;
@@ -339,6 +371,7 @@ int main(void)
 {
     check_run("refused_thread_makes_a_smaller_pool", refused_thread_makes_a_smaller_pool);
     check_run("refused_spare_leaves_its_work_for_later", refused_spare_leaves_its_work_for_later);
+    check_run("refused_timer_refuses_the_scope", refused_timer_refuses_the_scope);
     check_run("refused_pinning_leaves_workers_unpinned", refused_pinning_leaves_workers_unpinned);
     check_run("cancel_reaches_opening_scopes_with_barrier", cancel_reaches_opening_scopes_with_barrier);
     check_run("cancel_reaches_opening_scopes_without_barrier", cancel_reaches_opening_scopes_without_barrier);

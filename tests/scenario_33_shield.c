@@ -211,6 +211,42 @@ static void many_deadlines_at_once(void)
     CHECK_EQ_INT(scope_run(spawns_timers, NULL), SCOPE_OK);
 }
 
+static int sets_deadline(struct scope *s, void *arg)
+{
+    CHECK_EQ_INT(scope_set_deadline(s, scope_now_ns() + *(uint64_t *)arg), SCOPE_OK);
+    return 0;
+}
+
+static int has_no_deadline(struct scope *s, void *arg)
+{
+    const uint64_t *soon = arg;
+    uint64_t end = scope_now_ns() + 2 * *soon;
+    CHECK_EQ_INT(scope_deadline(s), 0);
+    while (scope_now_ns() < end)
+        CHECK(!scope_cancelled(s));
+    return 0;
+}
+
+static int deadline_then_none(struct scope *s, void *arg)
+{
+    uint64_t past = 0;
+    (void)s;
+    int status = scope_run(sets_deadline, arg);
+    CHECK(status == SCOPE_OK || status == SCOPE_TIMEOUT); /* on a slow machine */
+    CHECK_EQ_INT(scope_run(has_no_deadline, arg), SCOPE_OK);
+    CHECK_EQ_INT(scope_run(sets_deadline, &past), SCOPE_TIMEOUT);
+    return scope_run(has_no_deadline, arg);
+}
+
+static void deadline_ends_with_its_scope(void)
+{
+    uint64_t soon = 2 * MS;
+    for (int i = 0; i < TIMES(5, 3); i++) {
+        int status = scope_run(deadline_then_none, &soon);
+        CHECK_EQ_INT(status, SCOPE_OK);
+    }
+}
+
 /* ---------------------------------------------------------------------------------------- 35: the first reason stays */
 
 static int explicit_first(struct scope *s, void *arg)
@@ -332,8 +368,55 @@ static void timeout_waits_for_the_straggler(void)
     }
 }
 
+static int cleans_up(struct scope *s, void *arg)
+{
+    (void)s, (void)arg;
+    usleep(1000);
+    return 0;
+}
+
+static const SCOPE_DESCRIBE(clean_up, .fn = cleans_up, .flags = SCOPE_RUN_ANYWAY);
+static const SCOPE_DESCRIBE(winner, .fn = cleans_up);
+
+static int spawns_clean_up(struct scope *s, void *arg)
+{
+    (void)scope_cancel(s);
+    return scope_spawn_task(s, &clean_up, arg);
+}
+
+static int spawns_winner(struct scope *s, void *arg)
+{
+    return scope_spawn_task(s, &winner, arg);
+}
+
+static int straggles_inside(struct scope *s, void *arg)
+{
+    (void)s;
+    CHECK_EQ_INT(scope_run(spawns_straggler, arg), SCOPE_ECANCELED);
+    struct scope_report report;
+    CHECK_EQ_INT(run_checked(NULL, &report, until_cancelled, NULL), SCOPE_ECANCELED);
+    CHECK(report.straggler == NULL); /* of the scope before */
+    return 0;
+}
+
+static void only_stragglers_are_named(void)
+{
+    struct scope_options options = scope_options_init();
+    struct scope_report report;
+    CHECK_EQ_INT(run_checked(NULL, &report, spawns_clean_up, NULL), SCOPE_ECANCELED);
+    CHECK(report.straggler == NULL);
+    options.timeout_ns = 2 * MS;
+    CHECK_EQ_INT(scope_run_with(&options, NULL, straggles_inside, NULL), SCOPE_TIMEOUT);
+    options.timeout_ns = 0;
+    options.policy = SCOPE_RACE;
+    CHECK_EQ_INT(run_checked(&options, &report, spawns_winner, NULL), SCOPE_OK);
+    CHECK(report.straggler == NULL);
+}
+
 int main(void)
 {
+    check_run("scenario_34_deadline_ends_with_its_scope", deadline_ends_with_its_scope);
+    check_run("scenario_37_only_stragglers_are_named", only_stragglers_are_named);
     check_run("scenario_33_shield_hides_outer_cancel_not_its_own", shield_hides_outer_cancel_not_its_own);
     check_run("scenario_34_deadline_is_the_minimum_of_unshielded_ancestors",
               deadline_is_the_minimum_of_unshielded_ancestors);

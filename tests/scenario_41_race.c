@@ -186,6 +186,56 @@ static void failing_on_complete_reported(void)
     }
 }
 
+/* on_complete may use the scope, and is told exact numbers. */
+static int quiet(struct scope *s, void *arg)
+{
+    (void)s, (void)arg;
+    return 0;
+}
+
+static int spawning_judge(struct scope *s, const struct scope_completion *completion, void *arg)
+{
+    struct judge *j = arg;
+    unsigned calls = atomic_fetch_add(&j->calls, 1) + 1;
+    CHECK_EQ_INT(completion->ok + completion->failed, calls);
+    if (calls == 1) {
+        for (int i = 0; i < 5000; i++) /* more than a deque holds */
+            CHECK_EQ_INT(scope_spawn(s, quiet, NULL), SCOPE_OK);
+        CHECK_EQ_INT(scope_fork2(s, quiet, NULL, quiet, NULL), SCOPE_EPERM);
+        CHECK_EQ_INT(scope_run(quiet, NULL), SCOPE_OK);
+    }
+    return 0;
+}
+
+static int fails_twice(struct scope *s, void *arg)
+{
+    (void)arg;
+    (void)scope_fail(s, 1, "one");
+    (void)scope_fail(s, 2, "two");
+    return 3;
+}
+
+static int spawns_failing_twice(struct scope *s, void *arg)
+{
+    return scope_spawn(s, fails_twice, arg);
+}
+
+static void on_complete_may_spawn(void)
+{
+    for (int i = 0; i < 10; i++) {
+        struct scope_options options = scope_options_init();
+        struct scope_report report;
+        struct judge j = {.verdict = 0};
+        options.policy = SCOPE_COLLECT;
+        options.on_complete = spawning_judge;
+        options.on_complete_arg = &j;
+        CHECK_EQ_INT(run_checked(&options, &report, spawns_failing_twice, NULL), SCOPE_ERROR);
+        CHECK_EQ_INT(report.spawned, 5001);
+        CHECK_EQ_INT(atomic_load(&j.calls), 5001);
+        CHECK_EQ_INT(report.group.total, 3);
+    }
+}
+
 /* --------------------------------------------------------------------------------------------------------- 44: limits */
 
 struct limited {
@@ -341,6 +391,7 @@ int main(void)
     check_run("scenario_41_timeout_first", timeout_first);
     check_run("scenario_42_cancel_after_two_failures", cancel_after_two_failures);
     check_run("scenario_43_failing_on_complete_reported", failing_on_complete_reported);
+    check_run("scenario_42_on_complete_may_spawn", on_complete_may_spawn);
     check_run("scenario_44_never_more_than_the_limit", never_more_than_the_limit);
     check_run("scenario_44_those_that_wait_are_skipped", those_that_wait_are_skipped);
     check_run("scenario_44_try_spawn_refused_then_works", try_spawn_refused_then_works);

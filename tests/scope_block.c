@@ -69,6 +69,36 @@ static int nested(struct scope *outer, void *arg)
     return 0;
 }
 
+static int fails(struct scope *s, void *arg)
+{
+    return scope_fail(s, 5, "%s", (const char *)arg);
+}
+
+/* The errors of a scope that fails inside a block go where its status goes. */
+static int returns_from_block(struct scope *outer, void *arg)
+{
+    (void)outer;
+    SCOPE(s, NULL, NULL)
+    {
+        (void)s;
+        int status = scope_run(fails, arg);
+        if (status != SCOPE_OK)
+            return status;
+    }
+    return 0;
+}
+
+static void inner_errors_reach_the_outer_report(void)
+{
+    struct scope_report report;
+    char message[] = "inside";
+    CHECK_EQ_INT(run_checked(NULL, &report, returns_from_block, message), SCOPE_ERROR);
+    CHECK_EQ_INT(report.group.total, 1);
+    if (CHECK(report.group.errors[0].nested != NULL))
+        CHECK_EQ_STR(report.group.errors[0].nested->errors[0].message, "inside");
+    scope_report_fini(&report);
+}
+
 static void nested_in_tasks(void)
 {
     atomic_uint ran = 0;
@@ -208,6 +238,7 @@ int main(void)
 {
     check_run("joined_however_left", joined_however_left);
     check_run("nested_in_tasks", nested_in_tasks);
+    check_run("inner_errors_reach_the_outer_report", inner_errors_reach_the_outer_report);
     check_run("not_run_if_refused", not_run_if_refused);
     check_run("inside_typed_tasks", inside_typed_tasks);
     check_run("called_once_or_taken_back", called_once_or_taken_back);
