@@ -145,13 +145,12 @@ static void completed(struct scope *s, const struct culprit *by)
     w->open = NULL;
     int verdict = special->on_complete(s, &completion, special->on_complete_arg);
     w->open = open;
+    if (verdict != 0 && verdict != SCOPE_ECANCELED)
+        scopei_error_policy(s, verdict);
+    if (verdict != 0) /* under the lock, so that it is the first verdict that counts */
+        (void)scopei_cancel(s, SCOPE_REASON_COMPLETE, by);
     pthread_mutex_unlock(&special->complete_lock);
     scopei_said_restore(w, before);
-    if (verdict == 0)
-        return;
-    if (verdict != SCOPE_ECANCELED)
-        scopei_error_policy(s, verdict);
-    (void)scopei_cancel(s, SCOPE_REASON_COMPLETE, by);
 }
 
 void scopei_watched_ended(struct scope *s, const uint64_t *word, int code)
