@@ -14,7 +14,7 @@ static int watch(struct scope *s, void *arg)
 {
     const struct timespec tick = {.tv_nsec = 5000000};
     (void)arg;
-    while (!scope_cancelled(s)) { /* it sleeps most of the time, so it occupies a worker: give it one of its own */
+    while (!scope_cancelled(s)) { /* it sleeps, so a core is idle; with one worker it is skipped */
         printf("%d %%\n", atomic_load(&parts_done) * 100 / PARTS);
         nanosleep(&tick, NULL);
     }
@@ -58,5 +58,6 @@ int main(void)
     int status = scope_run_with(NULL, &report, watched_work, sums);
     printf("%d parts done, then quiet after %.1f ms\n", atomic_load(&parts_done), (double)report.quiet_ns / 1e6);
     scope_report_fini(&report);
+    /* SCOPE_ECANCELED, as the body itself has cancelled; a failure would be SCOPE_ERROR. */
     return status == SCOPE_ECANCELED && parts_done == PARTS ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -58,7 +58,7 @@ int main(void)
         return EXIT_FAILURE;
     struct scope_leaves leaves = scope_leaves_begin(bad);
     for (const struct scope_error *error; (error = scope_leaves_next(&leaves));)
-        printf("to be retried: %s\n", error->message);
+        printf("bad number: %s\n", error->message);
     bool good = status == SCOPE_ERROR && sum == 597 && bad && bad->total == 2 && others && others->total == 1;
     scope_errors_free(bad);
     scope_errors_free(others);

@@ -1,12 +1,11 @@
-/* First success wins, and the rest stop: four searches for the same collision, from different seeds.  A task returns 0 when
+/* First success wins, and the rest stop: four searches for a number whose hash begins with a given prefix, from different seeds.  A task returns 0 when
  * it has found one; scope_cancelled tells the others that they are not needed any more. */
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <taskscope.h>
 
-static _Atomic uint64_t found;
+static uint64_t seed[4], found[4]; /* of each search */
 
 /* A mixing function, and the prefix that we look for. */
 static uint64_t mix(uint64_t x)
@@ -25,12 +24,12 @@ static bool wanted(uint64_t x)
 
 static int search(struct scope *s, void *arg)
 {
-    uint64_t seed = *(uint64_t *)arg;
+    const uint64_t *from = arg;
     for (uint64_t i = 0;; i++) {
         if (i % 1024 == 0 && scope_cancelled(s))
             return SCOPE_ECANCELED;
-        if (wanted(seed + i)) {
-            atomic_store(&found, seed + i);
+        if (wanted(*from + i)) {
+            found[from - seed] = *from + i;
             return 0;
         }
     }
@@ -39,9 +38,9 @@ static int search(struct scope *s, void *arg)
 static int searches(struct scope *s, void *arg)
 {
     (void)arg;
-    for (uint64_t i = 1; i <= 4; i++) {
-        uint64_t seed = mix(i);
-        int status = scope_spawn_copy(s, search, &seed, sizeof(seed));
+    for (int i = 0; i < 4; i++) {
+        seed[i] = mix((uint64_t)i + 1);
+        int status = scope_spawn(s, search, &seed[i]);
         if (status != SCOPE_OK && status != SCOPE_ECANCELED) /* refused: somebody has won already */
             return status;
     }
@@ -60,6 +59,7 @@ int main(void)
         return EXIT_FAILURE;
     }
     printf("task %llu won with %#llx; %llu stopped, %llu never started\n", (unsigned long long)report.cause.index,
-           (unsigned long long)found, (unsigned long long)report.cancelled, (unsigned long long)report.skipped);
-    return wanted(found) ? EXIT_SUCCESS : EXIT_FAILURE;
+           (unsigned long long)found[report.cause.index], (unsigned long long)report.cancelled,
+           (unsigned long long)report.skipped);
+    return wanted(found[report.cause.index]) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

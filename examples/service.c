@@ -1,5 +1,6 @@
 /* Fire and forget, without losing an error: requests come in on threads of the program's own, which hand them to a scope that
- * lives as long as the service.  A permit lets those threads spawn; on_complete handles each failure when it happens. */
+ * lives as long as the service.  A permit lets those threads spawn; on_complete sees each failure when it happens.  They still
+ * count, so the outcome is SCOPE_ERROR. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #define REQUESTS 50
 
 static atomic_int answered;
+static int started; /* clients */
 
 static int answer(struct scope *s, void *arg)
 {
@@ -37,7 +39,8 @@ static void *client(void *arg)
 {
     struct scope_permit *permit = arg;
     for (int i = 0; i < REQUESTS; i++)
-        (void)scope_permit_spawn_task(permit, &answering, &i);
+        if (scope_permit_spawn_task(permit, &answering, &i) != SCOPE_OK)
+            fprintf(stderr, "request %d was refused\n", i);
     scope_permit_release(permit);
     return NULL;
 }
@@ -48,8 +51,11 @@ static int service(struct scope *s, void *arg)
     pthread_t *threads = arg;
     for (int i = 0; i < CLIENTS; i++) {
         struct scope_permit *permit = scope_permit_create(s);
-        if (!permit || pthread_create(&threads[i], NULL, client, permit) != 0)
+        if (!permit || pthread_create(&threads[i], NULL, client, permit) != 0) {
+            scope_permit_release(permit); /* or the scope would wait for it */
             return scope_fail(s, 1, "client %d could not be started", i);
+        }
+        started++;
     }
     return 0;
 }
@@ -63,7 +69,7 @@ int main(void)
     options.on_complete = on_complete;
     options.on_complete_arg = &failures;
     int status = scope_run_with(&options, NULL, service, threads);
-    for (int i = 0; i < CLIENTS; i++)
+    for (int i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
     printf("%d answered, %d failed\n", atomic_load(&answered), failures);
     return status == SCOPE_ERROR && failures == 3 * CLIENTS && answered == (REQUESTS - 3) * CLIENTS ? EXIT_SUCCESS

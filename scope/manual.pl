@@ -21,8 +21,10 @@ sub names_of {
     (my $outside = $code) =~ s/\{.*?\n\}/{}/gs;    # members are not names
     $outside =~ s{/\*.*?\*/}{}gs;
     push @names, $1 while $outside =~ /^#define (SCOPE\w*)\(/mg;
+    $outside =~ s/^#define (?:[^\n]*\\\n)*[^\n]*$//mg;    # what a macro calls is not declared by it
     push @names, $1 while $outside =~ /\b(scope_\w+)\s*\((?=[^;]*;)/g;
     push @names, $1 while $outside =~ /^(?:struct|enum) (scope_\w+) \{/mg;
+    @names = map { $_ eq 'scope_reason' && $outside =~ /^enum/m ? 'scope_reasons' : $_ } @names;    # there is a function, too
     my %seen;
     return grep { !$seen{$_}++ } @names;
 }
@@ -53,6 +55,7 @@ sub body_of {
 
 sub page_write {
     my ($name, $roff) = @_;
+    die "$name: two pages\n" if -e "$folder/$name.3";
     open(my $page, '>', "$folder/$name.3") or die "$folder/$name.3: $!\n";
     print $page $roff or die "$folder/$name.3: $!\n";
     close $page or die "$folder/$name.3: $!\n";

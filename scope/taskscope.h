@@ -40,7 +40,7 @@
  * With one worker, spawned tasks run when the scope waits, the newest first; a spawn that finds the worker's queue full
  * (4096 tasks) first runs the newest 256 of them, inside itself.
  *
- * Link with `pkg-config --static --libs taskscope`. */
+ * Compile with `cc program.c $(pkg-config --cflags --libs taskscope)`. */
 #ifndef TASKSCOPE_H
 #define TASKSCOPE_H
 
@@ -53,7 +53,7 @@ extern "C" {
 #endif
 
 #define SCOPE_VERSION_MAJOR 0
-#define SCOPE_VERSION_MINOR 2
+#define SCOPE_VERSION_MINOR 3
 #define SCOPE_VERSION_PATCH 0
 
 /* A function that is compiled into its callers; the archive has it, too, for those who want its address. */
@@ -75,7 +75,7 @@ typedef int scope_fn(struct scope *s, void *arg);
 enum scope_status {
     SCOPE_OK = 0,
     SCOPE_ERROR = -7001,     /* outcome: a task or the body failed; the report holds the errors */
-    SCOPE_TIMEOUT = -7002,   /* outcome: no error, but the deadline passed before all was done */
+    SCOPE_TIMEOUT = -7002,   /* outcome: no error, but the scope's own deadline passed before all was done */
     SCOPE_ECANCELED = -7003, /* outcome: cancelled.  From a spawn: refused, since the scope is cancelled */
     SCOPE_EINVAL = -7004,    /* a NULL, a size or a flag that makes no sense; nothing was done */
     SCOPE_ENOMEM = -7005,    /* out of memory; nothing was done */
@@ -124,7 +124,8 @@ struct scope_task {
     uint32_t flags; /* SCOPE_RUN_ANYWAY or 0 */
 };
 
-/* The task is accepted, and run, though the scope is cancelled: clean-up. */
+/* The task is accepted, and run, though the scope is cancelled: clean-up.  It may run while other tasks still do; what must come
+ * last belongs after scope_run. */
 #define SCOPE_RUN_ANYWAY 1u
 
 /* Describes a task, with its name and the place where this stands:
@@ -135,13 +136,13 @@ struct scope_task {
 /* What an on_complete function is told of a task that has run. */
 struct scope_completion {
     int code;                      /* what it returned */
-    uint64_t index;                /* the how-manyeth spawn by its spawner */
+    uint64_t index;                /* its number among the spawns of the task, or body, that spawned it */
     const struct scope_task *task; /* NULL: not described */
     uint64_t ok, failed;           /* how many tasks of the scope have returned 0, and an error, with this one */
 };
 
 /* Called after each task of the scope that has run (not: skipped), by one worker at a time, before the argument is disposed.
- * It may spawn and cancel; it may not fork, nor begin a typed call.  Returns 0: go on.  SCOPE_ECANCELED: cancel the rest.  Anything else: an error, recorded as the body's, which cancels. */
+ * It may spawn and cancel; it may call neither scope_fork2 nor name_call of a typed task.  Returns 0: go on.  SCOPE_ECANCELED: cancel the rest.  Anything else: an error, recorded as the body's, which cancels. */
 typedef int scope_complete_fn(struct scope *s, const struct scope_completion *completion, void *arg);
 
 /* A value that is set for a scope and all that is inside it. */
@@ -185,11 +186,11 @@ struct scope_errors;
 
 /* One error. */
 struct scope_error {
-    int code;                        /* what the task returned, or the code given to scope_fail */
-    int line;                        /* in file */
-    const char *file;                /* where scope_fail was called, else where the task was described; NULL */
-    const char *name;                /* of the task, if it was described; NULL */
-    uint64_t index;                  /* the how-manyeth spawn by its spawner, from 0; SCOPE_INDEX_BODY */
+    int code;         /* what the task returned, or the code given to scope_fail */
+    int line;         /* in file */
+    const char *file; /* where scope_fail was called, else where the task was described; NULL */
+    const char *name; /* of the task, if it was described; NULL */
+    uint64_t index;   /* its number among the spawns of the task, or body, that spawned it, from 0; SCOPE_INDEX_BODY */
     struct scope_errors *nested;     /* the errors of an inner scope whose SCOPE_ERROR was returned; else NULL */
     char message[SCOPE_MESSAGE_MAX]; /* from scope_fail, cut to fit; "" */
 };
@@ -276,12 +277,14 @@ bool scope_error_has_code(const struct scope_error *error, void *arg);
  *   Caller   any thread: a worker, or any other, which is a guest worker of the pool until the call returns.
  *   Returns  SCOPE_OK: the body and every task returned 0 and nobody cancelled.  SCOPE_ERROR: something failed.
  *            SCOPE_ECANCELED: no error, but the scope was cancelled (possibly after its last task had ended), or a
- *            task returned SCOPE_ECANCELED.  Negative SCOPE_E... : the body was not run.
+ *            task returned SCOPE_ECANCELED.  SCOPE_EINVAL, SCOPE_ENOMEM, SCOPE_EDEPTH, SCOPE_EFORK: the body was not run.
  *   Cancel   if the enclosing scope is cancelled already, the body still runs and is told at its first poll.
  *   Memory   what the tasks wrote is visible to the caller. */
 SCOPEI_INLINE int scope_run(scope_fn *body, void *arg);
 
-/* The same with options and a report, either of which may be NULL.  On SCOPE_EINVAL the report is not touched. */
+/* The same with options and a report, either of which may be NULL.  On SCOPE_EINVAL the report is not touched: test what is
+ * returned.  Also returns SCOPE_TIMEOUT; SCOPE_ENOWINNER; SCOPE_EAGAIN: the system refused the thread that watches deadlines, and
+ * the body was not run. */
 int scope_run_with(const struct scope_options *options, struct scope_report *report, scope_fn *body, void *arg);
 
 /* A scope as a block of the calling function:
@@ -295,7 +298,7 @@ int scope_run_with(const struct scope_options *options, struct scope_report *rep
  *
  * SCOPE (name, options, status): name: the struct scope * inside the block; options: as for scope_run_with; status: int *, told at
  * the end what scope_run would return, or before it if the block is not run; NULL.  The block has no return code: scope_fail
- * records its errors.  It must be left in the thread and the order in which it was entered (else the program is
+ * records its errors.  Without a status nobody learns that the block was not run, or failed.  It must be left in the thread and the order in which it was entered (else the program is
  * aborted); longjmp out of it is undefined. */
 #define SCOPE(identifier, options, status)                                                   \
     for (struct scope_block scopei_##identifier                                              \
@@ -314,12 +317,14 @@ void scope_block_end(struct scope_block *block);
 
 /* Spawns fn(s, arg) into s: it runs once, at some time before the scope's scope_run returns, on any worker of the pool.
  *   s        the scope of the calling task or body, or one that encloses it.
- *   arg      not looked at; must live until the scope ends.
+ *   arg      not looked at; must live until the scope ends: not a local variable of the body or of a SCOPE block, as tasks may run
+ *            when it is gone.  scope_spawn_copy needs no such care.
  *   Returns  SCOPE_OK; SCOPE_ECANCELED: s is cancelled, the task will not run; SCOPE_EINVAL: NULL; SCOPE_EPERM: the
- *            calling thread is not inside s; SCOPE_ENOMEM: only for an s that is not the innermost open one, or
- *            inside a typed task.
+ *            calling thread is not inside s; SCOPE_ENOMEM: only for an s that is not the innermost open one or has a
+ *            limit, or inside a typed task.  Otherwise the code may be ignored: if a task is refused, scope_run says why.
  *   Cost     a few nanoseconds for the innermost scope; never a system call unless a worker sleeps.
- * What was written before the spawn is visible to the task. */
+ * What was written before the spawn is visible to the task.  Hold no lock across it that a task of s takes: a spawn that finds the
+ * queue full runs some of them. */
 SCOPEI_INLINE int scope_spawn(struct scope *s, scope_fn *fn, void *arg);
 
 /* The largest argument that scope_spawn_copy takes, in bytes. */
@@ -341,7 +346,7 @@ int scope_try_spawn(struct scope *s, const struct scope_task *task, void *arg);
 /* Cancels s and every scope inside it: scope_cancelled turns true in them and stays so, their tasks that have not
  * started never will, later spawns are refused.  Tasks that run are not stopped: they poll.
  * Returns 1 to the caller that was first, 0 if s was cancelled already; SCOPE_EINVAL: NULL; SCOPE_EPERM: the calling thread is not
- * inside s. */
+ * inside s (there use a token or a permit). */
 int scope_cancel(struct scope *s);
 
 /* True once s is cancelled, from then on.  One load; poll it as often as you like.  Any thread that is inside s. */
@@ -376,7 +381,7 @@ int scope_unshield(struct scope *s);
 /* The value of key in the innermost of s and the scopes around it that sets one; NULL: none does.  Any thread inside s. */
 void *scope_local_value(const struct scope *s, const void *key);
 
-/* Records an error with a printf-style message for s, cancels s if its policy says so, and returns code, to be used as
+/* Records an error with a printf-style message for s, cancels s if its policy is SCOPE_FAIL_FAST, and returns code, to be used as
  * `return scope_fail(s, code, "...", ...)`: a task that returns the code is not recorded a second time.  A code of 0 is
  * recorded as SCOPE_EINVAL.  The error says where the call stands. */
 int scope_fail(struct scope *s, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -397,7 +402,7 @@ SCOPEI_INLINE int scope_fork2(struct scope *s, scope_fn *f, void *a, scope_fn *g
 
 /* Typed tasks: recursion at the cost of a function call.
  *
- *     SCOPE_TASK(long, fib, int)
+ *     SCOPE_TASK(long, fib, int);
  *
  *     static inline long fib(struct scope_strand strand, int n)
  *     {
@@ -441,12 +446,12 @@ SCOPEI_INLINE struct scope *scope_of(struct scope_strand strand);
 
 /* Tasks whose results can be read when they are there, and not before:
  *
- *     SCOPE_RESULT(double, area, const struct shape *)
+ *     SCOPE_RESULT(double, area, const struct shape *);
  *
  *     static int area(struct scope *s, const struct shape *shape, double *result) { ... return 0; }
  *
  *     ... struct area_result r[2];
- *         area_start(s, &r[0], &shape[0]);            and later, at any time:
+ *         area_start(s, &r[0], &shape[0]);            and later, at any time (r must outlive the scope):
  *         double value;
  *         if (area_get(&r[0], &value) == SCOPE_OK) ...
  *
@@ -471,8 +476,9 @@ void scope_token_release(struct scope_token *token);
 int scope_token_cancel(struct scope_token *token);
 bool scope_token_cancelled(const struct scope_token *token);
 
-/* Has fn(arg) called exactly once, by the thread that cancels the token, when its scopes have been told; at once if it is
- * cancelled already.  Any thread that holds the token.  NULL: out of memory, or an argument is NULL. */
+/* Has fn(arg) called once, by the thread that cancels the token, when its scopes have been told; at once if it is cancelled
+ * already; never, if the token ends without that or it was taken back.  The token owns what is returned.  Any thread that holds
+ * the token.  NULL: out of memory, or token or fn is NULL. */
 struct scope_callback *scope_token_on_cancel(struct scope_token *token, void (*fn)(void *arg), void *arg);
 
 /* Takes it back, once, while the token is held; afterwards fn does not run any more.  True: it was not called.  If you do not,
@@ -486,7 +492,7 @@ bool scope_callback_forget(struct scope_callback *callback);
  * memory. */
 struct scope_permit *scope_permit_create(struct scope *s);
 
-/* As scope_spawn and scope_spawn_task; always SCOPE_ENOMEM if there is no memory.  Any thread that holds the permit. */
+/* As scope_spawn and scope_spawn_task; SCOPE_ENOMEM in any scope.  Any thread that holds the permit. */
 int scope_permit_spawn(struct scope_permit *permit, scope_fn *fn, void *arg);
 int scope_permit_spawn_task(struct scope_permit *permit, const struct scope_task *task, void *arg);
 
@@ -494,7 +500,8 @@ int scope_permit_spawn_task(struct scope_permit *permit, const struct scope_task
 int scope_permit_cancel(struct scope_permit *permit);
 bool scope_permit_cancelled(const struct scope_permit *permit);
 
-/* Gives it back and frees it; the scope may end from then on.  NULL is fine. */
+/* Gives it back and frees it; the scope may end from then on, and not before, though it be cancelled: poll, and release.  Do not
+ * wait inside the scope for a thread that holds one.  NULL is fine. */
 void scope_permit_release(struct scope_permit *permit);
 
 /* ------------------------------------------------------------------------------------------------------------- Pools */
@@ -503,7 +510,7 @@ void scope_permit_release(struct scope_permit *permit);
 struct scope_pool_options {
     size_t size;
     unsigned workers; /* at most SCOPE_WORKERS_MAX; 0: SCOPE_NUM_WORKERS, else OMP_NUM_THREADS, else the cores that the
-                       * process may use (its affinity mask and cgroup CPU quota), from the environment */
+                       * process may use (its affinity mask and cgroup CPU quota) */
     uint32_t flags;   /* none yet: must be 0 */
 };
 
