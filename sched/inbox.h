@@ -8,9 +8,10 @@ void scopei_inbox_init(struct worker *w);
 
 /* Puts a copy of the task where any worker that may run it finds it; the caller then calls scopei_idle_notify.  False: out
  * of memory. */
+bool scopei_inbox_put(struct worker *w, const struct task *task);
+
 /* The same with a parcel on the heap, which is given away. */
 void scopei_inbox_append(struct worker *w, struct parcel *parcel);
-bool scopei_inbox_put(struct worker *w, const struct task *task);
 
 /* Takes the oldest task that goal allows. */
 bool scopei_inbox_take(struct worker *w, const struct goal *goal, struct task *task);
