@@ -7,6 +7,9 @@
 /* True if a task that node counts, were it stealable, would find a taker who is idle now. */
 bool scopei_idle_wants(struct scope_pool *pool, const struct lineage *node);
 
+/* True if w, with left_ns of work, should make some of it a task of its own, for others. */
+bool scopei_idle_worth(const struct worker *w, double left_ns);
+
 /* Call after making a task of node stealable: wakes one taker if none is awake and searching. */
 void scopei_idle_notify(struct scope_pool *pool, const struct lineage *node);
 

@@ -41,6 +41,29 @@ uint64_t scopei_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* The clocks are compared over at least this time: one read of each is off by less than 0.1 us. */
+#define TICK_BASE_NS 50000
+
+double scopei_tick_ns(uint64_t ticks_before, uint64_t ns_before)
+{
+    uint64_t ns = 0, ticks = 0;
+    while (ns < TICK_BASE_NS) {
+        ns = scopei_now_ns() - ns_before;
+        ticks = os_ticks() - ticks_before;
+    }
+    return ticks ? (double)ns / (double)ticks : 1;
+}
+
+uint64_t scopei_tick_cost(void)
+{
+    uint64_t least = UINT64_MAX;
+    for (int i = 0; i < 16; i++) {
+        uint64_t before = os_ticks(), cost = os_ticks() - before;
+        least = cost < least ? cost : least;
+    }
+    return least;
+}
+
 void *scopei_map(size_t size)
 {
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

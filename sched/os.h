@@ -37,6 +37,26 @@ bool scopei_barrier_available(void);
 /* Every running thread of the process passes a full fence before this returns.  Async-signal-safe. */
 void scopei_barrier_all(void);
 
+/* A clock that is quick to read; how long a tick is, a pool finds out when it is made (scopei_tick_ns). */
+static inline uint64_t os_ticks(void)
+{
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+    uint64_t ticks;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+    return ticks;
+#else
+    return scopei_now_ns();
+#endif
+}
+
+/* The length of a tick, from what both clocks said before.  Waits until that was some time ago. */
+double scopei_tick_ns(uint64_t ticks_before, uint64_t ns_before);
+
+/* What a call of os_ticks costs, in ticks. */
+uint64_t scopei_tick_cost(void);
+
 /* A short rest in a loop that waits for memory to change. */
 static inline void os_pause(void)
 {

@@ -29,11 +29,13 @@ struct scope_pool {
     /* I, immutable after creation */
     const struct pool_hooks *hooks;
     struct topology *topology;
-    unsigned workers;  /* how many threads run tasks at once */
-    unsigned spinners; /* how many workers may search at once before sleeping */
-    uint64_t spin_ns;  /* how long a worker searches before it sleeps */
-    uint64_t process;  /* which process of a line of forks made it */
-    bool barrier;      /* scopei_barrier_all works */
+    unsigned workers;   /* how many threads run tasks at once */
+    unsigned spinners;  /* how many workers may search at once before sleeping */
+    uint64_t spin_ns;   /* how long a worker searches before it sleeps */
+    double tick_ns;     /* of os_ticks */
+    uint64_t tick_cost; /* of a call of it, in ticks */
+    uint64_t process;   /* which process of a line of forks made it */
+    bool barrier;       /* scopei_barrier_all works */
 
     struct atomic_u64 stopping;
     struct atomic_u64 started; /* threads that have pinned themselves */

@@ -54,6 +54,7 @@ struct worker {
     uint64_t credit;                    /* how many publications are granted at once */
     uint64_t credit_ns;                 /* when credit was earned last */
     struct worker *victim;              /* whom we stole from last */
+    uint64_t looked;                    /* scope/loop.c: when it looked at the clock last, in ticks */
     struct atomic_ptr running;          /* const struct scope_task *: scope/dump.c.  P: anybody reads */
 
     /* I, immutable after init */

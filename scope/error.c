@@ -244,6 +244,34 @@ static int fail(struct scope *s, const char *file, int line, int code, const cha
     return code;
 }
 
+/* What w's task said with that code to its scope; NULL: nothing kept. */
+static struct scope_error *said_error(const struct worker *w, int code)
+{
+    struct scope_error *same = NULL;
+    for (uint64_t place = 0; place < SCOPE_ERRORS_KEPT; place++) {
+        struct scope_error *error = w->said.places & 1u << place ? error_at(w->said.scope, place) : NULL;
+        if (error && error->code == code)
+            same = error;
+    }
+    return same;
+}
+
+void scopei_error_items(struct worker *w, struct scope *s, int code, struct scope_range items)
+{
+    if (w->said.scope != s || w->said.code != code)
+        (void)scope_fail_at(s, NULL, 0, code, NULL);
+    struct scope_error *error = said_error(w, code);
+    if (!error)
+        return;
+    size_t length = strlen(error->message), room = sizeof(error->message) - length;
+    (void)snprintf(error->message + length, room, length ? ", items %zu to %zu" : "items %zu to %zu", items.begin,
+                   items.end - 1);
+    if (code == SCOPE_ERROR && !error->nested) {
+        error->nested = w->said.inner;
+        w->said.inner = NULL;
+    }
+}
+
 int(scope_fail)(struct scope *s, int code, const char *format, ...)
 {
     va_list args;

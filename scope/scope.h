@@ -268,6 +268,10 @@ void scopei_errors_drop(struct scope_errors *errors);
  * not described. */
 void scopei_error_returned(struct worker *w, struct scope *s, int code, uint64_t index, const struct scope_task *task);
 
+/* A chunk of a loop, run by w's task, the innermost scope being s, returned code: says so, with its items, unless the chunk has said
+ * so itself: then the items are added to what it said. */
+void scopei_error_items(struct worker *w, struct scope *s, int code, struct scope_range items);
+
 /* Records an error that is no task's. */
 void scopei_error_policy(struct scope *s, int code);
 

@@ -8,8 +8,9 @@ installs()
 {
     make --no-print-directory install PREFIX="$tmp/prefix" &&
         find "$tmp/prefix" -type f | sed "s,$tmp/,," | grep -v '/man3/' | sort |
-        diff - <(printf '%s\n' prefix/include/taskscope.h prefix/lib/libtaskscope.a prefix/lib/pkgconfig/taskscope.pc \
-            prefix/share/man/man7/taskscope-errors.7 prefix/share/man/man7/taskscope.7) &&
+        diff - <(printf '%s\n' $(cd scope && printf 'prefix/include/%s\n' taskscope*.h) prefix/lib/libtaskscope.a \
+            prefix/lib/pkgconfig/taskscope.pc prefix/share/man/man7/taskscope-errors.7 \
+            prefix/share/man/man7/taskscope.7) &&
         [[ -e $tmp/prefix/share/man/man3/scope_run.3 ]]
 }
 

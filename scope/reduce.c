@@ -1,0 +1,299 @@
+/* Reductions and scans with the same bits whoever takes part.
+ *
+ * The range is cut into blocks, which depend on its length alone.  Over them stands a binary tree: node i of level l is that of the
+ * blocks from i * 2^l to (i + 1) * 2^l - 1, the sum of nodes 2 i and 2 i + 1 of the level below.  A part of a loop keeps the values of
+ * the largest nodes that its blocks make up, at most two of each level; two parts are joined by putting theirs one after the other
+ * and adding up those that are the two halves of a node.  So every node is the sum of the same two values, wherever parts were
+ * divided.  What is left at the end, one node of each level at most, is added up from the right. */
+#include "scope/loop.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_MOST 1024
+#define BLOCKS_LEAST 32
+#define SCAN_BLOCKS_MOST ((size_t)1 << 20)
+
+/* Values of a reduction that need no memory of the heap. */
+#define VALUE_SMALL 32
+
+static size_t divide_up(size_t a, size_t b)
+{
+    return a / b + (a % b != 0);
+}
+
+static size_t block_length(size_t items, size_t wanted)
+{
+    size_t fitting = items / BLOCKS_LEAST < BLOCK_MOST ? items / BLOCKS_LEAST : BLOCK_MOST;
+    return wanted ? wanted : fitting ? fitting : 1;
+}
+
+/* A copy of a value; the usual sizes without a call. */
+static inline void value_copy(void *to, const void *from, size_t size)
+{
+    if (size == sizeof(double))
+        memcpy(to, from, sizeof(double));
+    else
+        memcpy(to, from, size);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ Reduce */
+
+#define LEVELS 64
+#define NODES_MOST (2 * (size_t)LEVELS)
+
+/* Values of nodes, from left to right. */
+struct sums {
+    size_t count;
+    size_t last;               /* the number, on its level, of the last node */
+    uint8_t level[NODES_MOST]; /* of each */
+    alignas(16) char value[];  /* NODES_MOST of them, stride bytes apart */
+};
+
+struct reduce {
+    const struct scope_reduction *what;
+    size_t begin, end; /* items */
+    size_t block;      /* items of each but the last */
+    size_t stride;
+    struct sums *sums;
+};
+
+static size_t sums_size(const struct reduce *reduce)
+{
+    return sizeof(struct sums) + NODES_MOST * reduce->stride;
+}
+
+static void *sums_value(const struct reduce *reduce, struct sums *sums, size_t i)
+{
+    return sums->value + i * reduce->stride;
+}
+
+/* A node has been put behind the others: adds up what makes a greater one.  The first node of a pair has an even number. */
+static void sums_settle(const struct reduce *reduce, struct sums *sums)
+{
+    const struct scope_reduction *what = reduce->what;
+    size_t n = sums->count;
+    for (; n > 1 && sums->last % 2 && sums->level[n - 1] == sums->level[n - 2]; n--) {
+        what->combine(sums_value(reduce, sums, n - 2), sums_value(reduce, sums, n - 1), what->arg);
+        sums->level[n - 2]++;
+        sums->last /= 2;
+    }
+    sums->count = n;
+}
+
+static int reduce_run(struct scope *s, struct part *part, struct scope_range *chunk)
+{
+    const struct reduce *reduce = part->loop->what;
+    const struct scope_reduction *what = reduce->what;
+    struct sums *sums = part->memory;
+    for (size_t i = chunk->begin; i < chunk->end; i++) {
+        struct scope_range items = {reduce->begin + i * reduce->block, reduce->end};
+        if (items.end - items.begin > reduce->block)
+            items.end = items.begin + reduce->block;
+        void *value = sums_value(reduce, sums, sums->count);
+        value_copy(value, what->identity, what->size);
+        int code = what->map(s, items.begin, items.end, value, what->arg);
+        if (SCOPEI_UNLIKELY(code)) {
+            *chunk = items;
+            return code;
+        }
+        sums->level[sums->count++] = 0;
+        sums->last = i;
+        sums_settle(reduce, sums);
+    }
+    return 0;
+}
+
+static bool reduce_split(struct part *near, struct part *far)
+{
+    const struct reduce *reduce = near->loop->what;
+    struct sums *sums = aligned_alloc(alignof(struct sums), sums_size(reduce));
+    if (sums)
+        sums->count = 0;
+    far->memory = sums;
+    far->origin = far->begin;
+    return sums != NULL;
+}
+
+/* The numbers of far's nodes follow from where its blocks begin. */
+static void reduce_join(struct part *near, struct part *far)
+{
+    const struct reduce *reduce = near->loop->what;
+    struct sums *sums = near->memory, *more = far->memory;
+    size_t block = far->origin, count = part_done(near) && part_done(far) ? more->count : 0;
+    for (size_t i = 0; i < count; i++) {
+        unsigned level = more->level[i];
+        value_copy(sums_value(reduce, sums, sums->count), sums_value(reduce, more, i), reduce->what->size);
+        sums->level[sums->count++] = (uint8_t)level;
+        sums->last = block >> level;
+        block += (size_t)1 << level;
+        sums_settle(reduce, sums);
+    }
+    free(more);
+}
+
+static int reduce_work(struct scope *s, void *arg)
+{
+    struct reduce *reduce = arg;
+    const struct scope_reduction *what = reduce->what;
+    struct sums *sums = reduce->sums;
+    struct loop loop = {
+        .run = reduce_run, .split = reduce_split, .join = reduce_join, .what = reduce, .stop = {LOOP_NO_STOP}};
+    struct part part = {.loop = &loop, .end = divide_up(reduce->end - reduce->begin, reduce->block), .memory = sums};
+    int code = scopei_loop_run(s, &part);
+    for (; !code && sums->count > 1; sums->count--)
+        what->combine(sums_value(reduce, sums, sums->count - 2), sums_value(reduce, sums, sums->count - 1), what->arg);
+    return code;
+}
+
+static bool value_valid(size_t size, const void *identity)
+{
+    return size && identity && size <= PTRDIFF_MAX / 2 / SCAN_BLOCKS_MOST - 16;
+}
+
+int scope_reduce(struct scope *s, size_t begin, size_t end, const struct scope_reduction *what, void *result)
+{
+    if (!what || !what->map || !what->combine || !result || begin > end || !value_valid(what->size, what->identity))
+        return SCOPE_EINVAL;
+    struct reduce reduce = {.what = what, .begin = begin, .end = end, .block = block_length(end - begin, what->block)};
+    alignas(struct sums) char small[sizeof(struct sums) + NODES_MOST * VALUE_SMALL];
+    reduce.stride = divide_up(what->size, 16) * 16;
+    reduce.sums = reduce.stride <= VALUE_SMALL ? (struct sums *)(void *)small
+                                               : aligned_alloc(alignof(struct sums), sums_size(&reduce));
+    if (!reduce.sums)
+        return SCOPE_ENOMEM;
+    reduce.sums->count = 0;
+    int code = scopei_loop_in(s, reduce_work, &reduce);
+    if (code == SCOPE_OK)
+        value_copy(result, begin < end ? sums_value(&reduce, reduce.sums, 0) : what->identity, what->size);
+    if ((char *)reduce.sums != small)
+        free(reduce.sums);
+    return code;
+}
+
+/* -------------------------------------------------------------------------------------------------------------- Scan
+ *
+ * Before block k stands offset k, the sum of blocks 0 to k - 1, added up one after the other.  The part that begins at block 0
+ * knows its offsets and writes results at once.  All others only sum up their blocks; when all are done, the offsets are added up
+ * and a second loop writes the results of those blocks. */
+
+struct scan {
+    const struct scope_prefix *what;
+    size_t begin, end, block; /* as in struct reduce */
+    size_t stride;
+    size_t first; /* the second loop's first block */
+    char *
+        sums; /* for each block two values, once there is another part: its sum, later its offset; and room.  NULL: none yet */
+    char *spare; /* room for three values: the first part's offset, its block's sum, another */
+};
+
+static size_t scan_blocks(const struct scan *scan)
+{
+    return divide_up(scan->end - scan->begin, scan->block);
+}
+
+static char *scan_sum(const struct scan *scan, size_t block)
+{
+    return scan->sums + 2 * block * scan->stride;
+}
+
+/* One block: *sum becomes its sum. */
+static int block_scan(struct scope *s, const struct scan *scan, size_t block, const void *before, void *sum,
+                      struct scope_range *chunk)
+{
+    const struct scope_prefix *what = scan->what;
+    struct scope_range items = {scan->begin + block * scan->block, scan->end};
+    if (items.end - items.begin > scan->block)
+        items.end = items.begin + scan->block;
+    value_copy(sum, what->identity, what->size);
+    int code = what->scan(s, items.begin, items.end, before, sum, what->arg);
+    if (SCOPEI_UNLIKELY(code))
+        *chunk = items;
+    return code;
+}
+
+/* part->count: it is the first part. */
+static int scan_run(struct scope *s, struct part *part, struct scope_range *chunk)
+{
+    const struct scan *scan = part->loop->what;
+    char *offset = scan->spare, *sum = scan->spare + scan->stride;
+    int code = 0;
+    for (size_t i = chunk->begin; !code && i < chunk->end; i++) {
+        if (part->count) {
+            code = block_scan(s, scan, i, offset, sum, chunk);
+            scan->what->combine(offset, sum, scan->what->arg);
+        } else {
+            code = block_scan(s, scan, i, NULL, scan_sum(scan, i), chunk);
+        }
+    }
+    return code;
+}
+
+static bool scan_split(struct part *near, struct part *far)
+{
+    struct scan *scan = (struct scan *)near->memory;
+    if (!scan->sums)
+        scan->sums = aligned_alloc(16, 2 * scan_blocks(scan) * scan->stride);
+    if (near->count)
+        scan->first = far->begin;
+    far->count = 0;
+    return scan->sums != NULL;
+}
+
+/* The blocks whose results are missing: their sums become the offsets. */
+static void scan_offsets(const struct scan *scan)
+{
+    const struct scope_prefix *what = scan->what;
+    char *offset = scan->spare, *spare = scan->spare + 2 * scan->stride;
+    for (size_t i = scan->first; i < scan_blocks(scan); i++) {
+        value_copy(spare, scan_sum(scan, i), what->size);
+        value_copy(scan_sum(scan, i), offset, what->size);
+        what->combine(offset, spare, what->arg);
+    }
+}
+
+static int write_run(struct scope *s, struct part *part, struct scope_range *chunk)
+{
+    const struct scan *scan = part->loop->what;
+    int code = 0;
+    for (size_t i = chunk->begin; !code && i < chunk->end; i++)
+        code = block_scan(s, scan, i, scan_sum(scan, i), scan_sum(scan, i) + scan->stride, chunk);
+    return code;
+}
+
+static int scan_work(struct scope *s, void *arg)
+{
+    struct scan *scan = arg;
+    struct loop loop = {.run = scan_run, .split = scan_split, .what = scan, .stop = {LOOP_NO_STOP}};
+    struct part part = {.loop = &loop, .end = scan_blocks(scan), .memory = scan, .count = 1};
+    int code = scopei_loop_run(s, &part);
+    if (code || scan->first == scan_blocks(scan))
+        return code;
+    scan_offsets(scan);
+    struct loop write = {.run = write_run, .what = scan, .stop = {LOOP_NO_STOP}};
+    struct part rest = {.loop = &write, .begin = scan->first, .end = scan_blocks(scan)};
+    return scopei_loop_run(s, &rest);
+}
+
+int scope_scan(struct scope *s, size_t begin, size_t end, const struct scope_prefix *what, void *total)
+{
+    if (!what || !what->scan || !what->combine || begin > end || !value_valid(what->size, what->identity))
+        return SCOPE_EINVAL;
+    struct scan scan = {.what = what, .begin = begin, .end = end, .block = block_length(end - begin, what->block)};
+    size_t least = divide_up(end - begin, SCAN_BLOCKS_MOST);
+    alignas(16) char small[3 * VALUE_SMALL];
+    scan.block = scan.block < least ? least : scan.block;
+    scan.stride = divide_up(what->size, 16) * 16;
+    scan.first = scan_blocks(&scan);
+    scan.spare = scan.stride <= VALUE_SMALL ? small : aligned_alloc(16, 3 * scan.stride);
+    if (!scan.spare)
+        return SCOPE_ENOMEM;
+    value_copy(scan.spare, what->identity, what->size);
+    int code = scopei_loop_in(s, scan_work, &scan);
+    if (code == SCOPE_OK && total)
+        value_copy(total, scan.spare, what->size);
+    free(scan.sums);
+    if (scan.spare != small)
+        free(scan.spare);
+    return code;
+}

@@ -1,0 +1,538 @@
+/* Loops: every item once, nested, in two and three dimensions; failures and cancellation at any place; misuse. */
+#include "tests/scope_check.h"
+
+#include <time.h>
+
+#define N 3000
+#define FAILED 41
+
+static void burn(double microseconds)
+{
+    struct timespec begin, now;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    do
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    while (1e6 * (double)(now.tv_sec - begin.tv_sec) + 1e-3 * (double)(now.tv_nsec - begin.tv_nsec) < microseconds);
+}
+
+/* What a loop has done: items, and chunks that ran at once with others. */
+struct seen {
+    atomic_uchar times[N];
+    atomic_uint chunks;
+    double cost; /* of an item, us */
+    size_t bad;  /* item that fails or cancels; SIZE_MAX: none */
+    bool cancels;
+    atomic_bool done; /* it has */
+};
+
+static struct seen seen;
+
+static void seen_reset(double cost, size_t bad, bool cancels)
+{
+    memset(&seen, 0, sizeof(seen));
+    seen.cost = cost;
+    seen.bad = bad;
+    seen.cancels = cancels;
+}
+
+static int item(struct scope *s, size_t i)
+{
+    CHECK_EQ_INT(atomic_fetch_add(&seen.times[i], 1), 0);
+    if (seen.cost > 0)
+        burn(seen.cost);
+    if (i != seen.bad)
+        return 0;
+    atomic_store(&seen.done, true);
+    if (!seen.cancels)
+        return scope_fail(s, FAILED, "item %zu is bad", i);
+    (void)scope_cancel(s);
+    return 0;
+}
+
+static int chunk(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    CHECK(arg == &seen && begin < end);
+    atomic_fetch_add(&seen.chunks, 1);
+    for (size_t i = begin; i < end; i++) {
+        int code = item(s, i);
+        if (code)
+            return code;
+    }
+    return 0;
+}
+
+static size_t seen_items(void)
+{
+    size_t items = 0;
+    for (size_t i = 0; i < N; i++)
+        items += seen.times[i];
+    return items;
+}
+
+static int loop_body(struct scope *s, void *arg)
+{
+    size_t n = *(size_t *)arg;
+    return scope_for(s, 0, n, chunk, &seen);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ Each once */
+
+static void for_any_length_each_item_once(void)
+{
+    static const size_t lengths[] = {0, 1, 2, 3, 31, 32, 33, 34, 1000, 1057, 1058, N};
+    for (size_t k = 0; k < sizeof(lengths) / sizeof(*lengths); k++)
+        for (int cost = 0; cost < 2; cost++) {
+            size_t n = lengths[k];
+            seen_reset(cost, SIZE_MAX, false);
+            CHECK_EQ_INT(scope_run(loop_body, &n), SCOPE_OK);
+            for (size_t i = 0; i < n; i++)
+                if (!CHECK_EQ_INT(seen.times[i], 1))
+                    break;
+            CHECK_EQ_INT(seen_items(), n);
+        }
+}
+
+static void for_without_scope_opens_one(void)
+{
+    seen_reset(0, SIZE_MAX, false);
+    CHECK_EQ_INT(scope_for(NULL, 0, N, chunk, &seen), SCOPE_OK);
+    CHECK_EQ_INT(seen_items(), N);
+    seen_reset(0, 17, false);
+    CHECK_EQ_INT(scope_for(NULL, 0, N, chunk, &seen), SCOPE_ERROR);
+}
+
+static int in_order(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    (void)s;
+    size_t *next = arg;
+    CHECK_EQ_INT(begin, *next);
+    *next = end;
+    return 0;
+}
+
+static void for_one_worker_keeps_the_order(void)
+{
+    struct scope_pool *pool = pool_of_one();
+    struct scope_options options = options_of(pool);
+    size_t next = 0;
+    SCOPE(s, &options, NULL)
+    CHECK_EQ_INT(scope_for(s, 0, 100000, in_order, &next), SCOPE_OK);
+    CHECK_EQ_INT(next, 100000);
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
+static int to_end(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    (void)s;
+    atomic_fetch_add((atomic_ullong *)arg, end - begin);
+    return 0;
+}
+
+static void for_longest_range_ends(void)
+{
+    atomic_ullong items = 0;
+    CHECK_EQ_INT(scope_for(NULL, 0, SIZE_MAX, to_end, &items), SCOPE_OK);
+    CHECK(items == SIZE_MAX);
+    items = 0;
+    CHECK_EQ_INT(scope_for(NULL, SIZE_MAX - 5, SIZE_MAX, to_end, &items), SCOPE_OK);
+    CHECK_EQ_INT(items, 5);
+}
+
+/* A worker that is idle gets its part, if what is left is worth it: an item of the near half waits for the last one. */
+static atomic_uint arrived;
+
+static int meet(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    (void)s;
+    (void)arg;
+    for (size_t i = begin; i < end; i++) {
+        burn(1000); /* so that it is worth it to wake somebody */
+        if (i == 15)
+            atomic_store(&arrived, 1);
+        if (i == 5)
+            spin_until(&arrived, 1);
+    }
+    return 0;
+}
+
+static void for_with_idle_workers_is_divided(void)
+{
+    struct scope_pool *pool = pool_at_least(2);
+    struct scope_options options = options_of(pool);
+    arrived = 0;
+    SCOPE(s, &options, NULL)
+    CHECK_EQ_INT(scope_for(s, 0, 16, meet, NULL), SCOPE_OK);
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
+/* -------------------------------------------------------------------------------------------------------------- Nested */
+
+static int inner(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    (void)s;
+    atomic_fetch_add((atomic_ullong *)arg, end - begin);
+    return 0;
+}
+
+static int outer(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    for (size_t i = begin; i < end; i++) {
+        int code = i % 2 ? scope_for(s, 0, i, inner, arg) : scope_for(NULL, 0, i, inner, arg);
+        if (code)
+            return code;
+    }
+    return 0;
+}
+
+static void for_nested_in_same_and_own_scopes(void)
+{
+    atomic_ullong items = 0;
+    CHECK_EQ_INT(scope_for(NULL, 0, 400, outer, &items), SCOPE_OK);
+    CHECK_EQ_INT(items, 400 * 399 / 2);
+}
+
+static int spawned(struct scope *s, void *arg)
+{
+    (void)s;
+    atomic_fetch_add((atomic_ullong *)arg, 1);
+    return 0;
+}
+
+static int spawner(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    for (size_t i = begin; i < end; i++)
+        CHECK_EQ_INT(scope_spawn(s, spawned, arg), SCOPE_OK);
+    return 0;
+}
+
+static void for_chunks_may_spawn(void)
+{
+    atomic_ullong count = 0;
+    CHECK_EQ_INT(scope_for(NULL, 0, 20000, spawner, &count), SCOPE_OK);
+    CHECK_EQ_INT(count, 20000);
+}
+
+/* ------------------------------------------------------------------------------------------------ Failure and cancellation */
+
+static void check_failed_loop(const struct scope_report *report, size_t bad)
+{
+    char text[SCOPE_MESSAGE_MAX];
+    size_t begin = SIZE_MAX, end = 0;
+    CHECK_EQ_INT(report->group.total, 1);
+    const struct scope_error *error = &report->group.errors[0];
+    CHECK_EQ_INT(error->code, FAILED);
+    snprintf(text, sizeof(text), "item %zu is bad, items %%zu to %%zu", bad);
+    CHECK_EQ_INT(sscanf(error->message, text, &begin, &end), 2);
+    CHECK(begin <= bad && bad <= end);
+    CHECK_EQ_INT(report->reason, SCOPE_REASON_SIBLING);
+}
+
+static void for_failing_at_any_place_is_told_once(void)
+{
+    struct scope_report report;
+    size_t n = 300;
+    for (size_t bad = 0; bad < n; bad += TIMES(7, 31)) {
+        seen_reset(bad % 2 ? 2 : 0, bad, false);
+        CHECK_EQ_INT(run_checked(NULL, &report, loop_body, &n), SCOPE_ERROR);
+        check_failed_loop(&report, bad);
+        CHECK_EQ_INT(seen.times[bad], 1);
+        scope_report_fini(&report);
+    }
+}
+
+static void for_cancelled_at_any_place_stops(void)
+{
+    struct scope_report report;
+    size_t n = 300;
+    for (size_t bad = 0; bad < n - 1; bad += TIMES(7, 31)) {
+        seen_reset(bad % 2 ? 2 : 0, bad, true);
+        int status = run_checked(NULL, &report, loop_body, &n);
+        CHECK(status == SCOPE_ECANCELED);
+        CHECK_EQ_INT(report.reason, SCOPE_REASON_EXPLICIT);
+        scope_report_fini(&report);
+    }
+}
+
+static void for_in_cancelled_scope_does_nothing(void)
+{
+    seen_reset(0, SIZE_MAX, false);
+    SCOPE(s, NULL, NULL)
+    {
+        (void)scope_cancel(s);
+        CHECK_EQ_INT(scope_for(s, 0, N, chunk, &seen), SCOPE_ECANCELED);
+    }
+    CHECK_EQ_INT(seen_items(), 0);
+}
+
+static int say_nothing(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    (void)s;
+    (void)end;
+    return begin <= *(size_t *)arg && *(size_t *)arg < end ? FAILED : 0;
+}
+
+static int collect_body(struct scope *s, void *arg)
+{
+    CHECK_EQ_INT(scope_for(s, 0, N, say_nothing, arg), FAILED);
+    CHECK(!scope_cancelled(s));
+    return 0;
+}
+
+static void for_failing_under_collect_keeps_the_scope(void)
+{
+    struct scope_options options = scope_options_init();
+    struct scope_report report;
+    size_t bad = 1234, begin, end;
+    options.policy = SCOPE_COLLECT;
+    CHECK_EQ_INT(run_checked(&options, &report, collect_body, &bad), SCOPE_ERROR);
+    CHECK_EQ_INT(report.group.total, 1);
+    CHECK_EQ_INT(sscanf(report.group.errors[0].message, "items %zu to %zu", &begin, &end), 2);
+    CHECK(begin <= bad && bad <= end);
+    scope_report_fini(&report);
+}
+
+static int inner_fails(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    (void)s;
+    return begin == 0 ? scope_for(NULL, 0, end, say_nothing, arg) : 0;
+}
+
+static int nested_body(struct scope *s, void *arg)
+{
+    return scope_for(s, 0, 10, inner_fails, arg);
+}
+
+static void for_inner_scope_failed_is_nested(void)
+{
+    struct scope_report report;
+    size_t bad = 0;
+    CHECK_EQ_INT(run_checked(NULL, &report, nested_body, &bad), SCOPE_ERROR);
+    CHECK_EQ_INT(report.group.total, 1);
+    if (CHECK(report.group.errors[0].nested != NULL))
+        CHECK_EQ_INT(report.group.errors[0].nested->errors[0].code, FAILED);
+    scope_report_fini(&report);
+}
+
+/* --------------------------------------------------------------------------------------------------------- Dimensions */
+
+#define PLANES 7
+#define ROWS 13
+#define COLUMNS 11
+
+static atomic_uchar cell[PLANES][ROWS][COLUMNS];
+
+static int box(struct scope *s, struct scope_range p, struct scope_range r, struct scope_range c, void *arg)
+{
+    (void)s;
+    CHECK(p.begin < p.end && r.begin < r.end && c.begin < c.end);
+    if (arg)
+        burn(5);
+    for (size_t i = p.begin; i < p.end; i++)
+        for (size_t j = r.begin; j < r.end; j++)
+            for (size_t k = c.begin; k < c.end; k++)
+                atomic_fetch_add(&cell[i - 1][j - 2][k - 3], 1);
+    return 0;
+}
+
+static int rectangle(struct scope *s, struct scope_range r, struct scope_range c, void *arg)
+{
+    return box(s, (struct scope_range){1, 2}, r, c, arg);
+}
+
+static void check_cells(size_t planes, size_t rows, size_t columns)
+{
+    for (size_t i = 0; i < PLANES; i++)
+        for (size_t j = 0; j < ROWS; j++)
+            for (size_t k = 0; k < COLUMNS; k++)
+                CHECK_EQ_INT(cell[i][j][k], i < planes && j < rows && k < columns);
+}
+
+static void for_2d_and_3d_each_item_once(void)
+{
+    for (int slow = 0; slow < 2; slow++)
+        for (size_t planes = 0; planes <= PLANES; planes += 7 - 6 * (size_t)!slow)
+            for (size_t rows = 0; rows <= ROWS; rows += 1 + rows % 4)
+                for (size_t columns = 0; columns <= COLUMNS; columns += 1 + columns % 5) {
+                    const struct scope_range r = {2, 2 + rows}, c = {3, 3 + columns};
+                    void *arg = slow ? &slow : NULL;
+                    memset(cell, 0, sizeof(cell));
+                    CHECK_EQ_INT(scope_for_3d(NULL, (struct scope_range){1, 1 + planes}, r, c, box, arg), SCOPE_OK);
+                    check_cells(planes, rows, columns);
+                    memset(cell, 0, sizeof(cell));
+                    CHECK_EQ_INT(scope_for_2d(NULL, r, c, rectangle, arg), SCOPE_OK);
+                    check_cells(1, rows, columns);
+                }
+}
+
+static int nothing_2d(struct scope *s, struct scope_range rows, struct scope_range columns, void *arg)
+{
+    (void)s;
+    (void)rows;
+    (void)columns;
+    (void)arg;
+    return FAILED;
+}
+
+static void for_2d_too_many_items_einval(void)
+{
+    const struct scope_range all = {0, SIZE_MAX}, two = {0, 2}, none = {5, 5}, backwards = {2, 1};
+    CHECK_EQ_INT(scope_for_2d(NULL, all, two, nothing_2d, NULL), SCOPE_EINVAL);
+    CHECK_EQ_INT(scope_for_2d(NULL, all, none, nothing_2d, NULL), SCOPE_OK);
+    CHECK_EQ_INT(scope_for_2d(NULL, two, backwards, nothing_2d, NULL), SCOPE_EINVAL);
+}
+
+/* -------------------------------------------------------------------------------------------------- Each, map, invoke */
+
+static int twice(struct scope *s, void *element, void *arg)
+{
+    int *x = element;
+    if (*x == *(int *)arg)
+        return scope_fail(s, FAILED, "found %d", *x);
+    *x *= 2;
+    return 0;
+}
+
+static int *each_x;
+
+static int each_body(struct scope *s, void *arg)
+{
+    return scope_for_each(s, each_x, 100, sizeof(*each_x), twice, arg);
+}
+
+static void each_element_once_and_the_bad_one_named(void)
+{
+    int x[100], bad = -1;
+    for (int i = 0; i < 100; i++)
+        x[i] = i;
+    CHECK_EQ_INT(scope_for_each(NULL, x, 100, sizeof(*x), twice, &bad), SCOPE_OK);
+    for (int i = 0; i < 100; i++)
+        CHECK_EQ_INT(x[i], 2 * i);
+    struct scope_report report;
+    bad = 142; /* x[71] */
+    each_x = x;
+    CHECK_EQ_INT(run_checked(NULL, &report, each_body, &bad), SCOPE_ERROR);
+    CHECK_EQ_STR(report.group.errors[0].message, "found 142, items 71 to 71");
+    scope_report_fini(&report);
+}
+
+static int odd_fails(struct scope *s, const void *input, void *output, void *arg)
+{
+    (void)s;
+    (void)arg;
+    int x;
+    memcpy(&x, input, sizeof(x));
+    *(double *)output = x / 2.0;
+    return x % 2 ? FAILED + x : 0;
+}
+
+static int map_body(struct scope *s, void *arg)
+{
+    int x[50], *status = arg;
+    double half[50];
+    for (int i = 0; i < 50; i++)
+        x[i] = i;
+    CHECK_EQ_INT(scope_map(s, x, sizeof(*x), half, sizeof(*half), 50, status, odd_fails, NULL), SCOPE_OK);
+    for (int i = 0; i < 50; i++) {
+        CHECK(half[i] == i / 2.0);
+        CHECK_EQ_INT(status[i], i % 2 ? FAILED + i : 0);
+    }
+    CHECK_EQ_INT(scope_map(s, x, sizeof(*x), half, sizeof(*half), 50, NULL, odd_fails, NULL), FAILED + 1);
+    CHECK(scope_cancelled(s));
+    CHECK_EQ_INT(scope_map(s, x, sizeof(*x), half, sizeof(*half), 50, status, odd_fails, NULL), SCOPE_ECANCELED);
+    CHECK_EQ_INT(status[49], SCOPE_ECANCELED);
+    return 0;
+}
+
+static void map_status_of_each_item(void)
+{
+    struct scope_pool *pool = pool_of_one();
+    struct scope_options options = options_of(pool);
+    struct scope_report report;
+    int status[50];
+    CHECK_EQ_INT(run_checked(&options, &report, map_body, status), SCOPE_ERROR);
+    CHECK_EQ_INT(report.group.total, 1);
+    CHECK_EQ_STR(report.group.errors[0].message, "items 1 to 1");
+    scope_report_fini(&report);
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
+static int add_one(struct scope *s, void *arg)
+{
+    (void)s;
+    return atomic_fetch_add((atomic_int *)arg, 1) < 0 ? FAILED : 0;
+}
+
+static int invoke_body(struct scope *s, void *arg)
+{
+    return scope_invoke(s, arg, 9);
+}
+
+static void invoke_calls_each_and_tells_which_failed(void)
+{
+    atomic_int count[9] = {0};
+    struct scope_call calls[9];
+    for (int i = 0; i < 9; i++)
+        calls[i] = (struct scope_call){add_one, &count[i]};
+    CHECK_EQ_INT(scope_invoke(NULL, calls, 9), SCOPE_OK);
+    for (int i = 0; i < 9; i++)
+        CHECK_EQ_INT(count[i], 1);
+    CHECK_EQ_INT(scope_invoke(NULL, NULL, 0), SCOPE_OK);
+    count[6] = -1;
+    struct scope_report report;
+    CHECK_EQ_INT(run_checked(NULL, &report, invoke_body, calls), SCOPE_ERROR);
+    CHECK_EQ_STR(report.group.errors[0].message, "items 6 to 6");
+    scope_report_fini(&report);
+    calls[3].fn = NULL;
+    CHECK_EQ_INT(scope_invoke(NULL, calls, 9), SCOPE_EINVAL);
+}
+
+/* ------------------------------------------------------------------------------------------------------------- Misuse */
+
+static int task_of_inner(struct scope *s, void *arg)
+{
+    (void)s;
+    CHECK_EQ_INT(scope_for(arg, 0, N, chunk, &seen), SCOPE_EPERM);
+    return 0;
+}
+
+static int misuse_body(struct scope *s, void *arg)
+{
+    (void)arg;
+    return scope_run(task_of_inner, s);
+}
+
+static void for_wrong_arguments_refused(void)
+{
+    int x = 0;
+    CHECK_EQ_INT(scope_for(NULL, 0, 1, NULL, NULL), SCOPE_EINVAL);
+    CHECK_EQ_INT(scope_for(NULL, 2, 1, chunk, &seen), SCOPE_EINVAL);
+    CHECK_EQ_INT(scope_for_each(NULL, NULL, 1, 4, twice, NULL), SCOPE_EINVAL);
+    CHECK_EQ_INT(scope_for_each(NULL, NULL, 0, 4, twice, NULL), SCOPE_OK);
+    CHECK_EQ_INT(scope_for_each(NULL, &x, 1, 0, twice, NULL), SCOPE_EINVAL);
+    CHECK_EQ_INT(scope_for_each(NULL, &x, SIZE_MAX / 2, 4, twice, NULL), SCOPE_EINVAL);
+    CHECK_EQ_INT(scope_map(NULL, &x, 4, NULL, 4, 1, NULL, odd_fails, NULL), SCOPE_EINVAL);
+    CHECK_EQ_INT(scope_run(misuse_body, NULL), SCOPE_OK);
+}
+
+int main(void)
+{
+    check_run("for_any_length_each_item_once", for_any_length_each_item_once);
+    check_run("for_without_scope_opens_one", for_without_scope_opens_one);
+    check_run("for_one_worker_keeps_the_order", for_one_worker_keeps_the_order);
+    check_run("for_longest_range_ends", for_longest_range_ends);
+    check_run("for_with_idle_workers_is_divided", for_with_idle_workers_is_divided);
+    check_run("for_nested_in_same_and_own_scopes", for_nested_in_same_and_own_scopes);
+    check_run("for_chunks_may_spawn", for_chunks_may_spawn);
+    check_run("for_failing_at_any_place_is_told_once", for_failing_at_any_place_is_told_once);
+    check_run("for_cancelled_at_any_place_stops", for_cancelled_at_any_place_stops);
+    check_run("for_in_cancelled_scope_does_nothing", for_in_cancelled_scope_does_nothing);
+    check_run("for_failing_under_collect_keeps_the_scope", for_failing_under_collect_keeps_the_scope);
+    check_run("for_inner_scope_failed_is_nested", for_inner_scope_failed_is_nested);
+    check_run("for_2d_and_3d_each_item_once", for_2d_and_3d_each_item_once);
+    check_run("for_2d_too_many_items_einval", for_2d_too_many_items_einval);
+    check_run("each_element_once_and_the_bad_one_named", each_element_once_and_the_bad_one_named);
+    check_run("map_status_of_each_item", map_status_of_each_item);
+    check_run("invoke_calls_each_and_tells_which_failed", invoke_calls_each_and_tells_which_failed);
+    check_run("for_wrong_arguments_refused", for_wrong_arguments_refused);
+    return check_done();
+}

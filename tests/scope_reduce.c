@@ -1,0 +1,355 @@
+/* Reductions and scans: the same bits whatever the workers, orders kept, failures; searches, filter, histogram. */
+#include "tests/scope_check.h"
+
+#include <math.h>
+#include <time.h>
+
+#define N 20000
+#define FAILED 41
+
+static double number[N], result[N];
+
+/* Some chunks take longer, so that loops are divided at other places each time. */
+static void dawdle(size_t i)
+{
+    static atomic_uint calls;
+    struct timespec begin, now;
+    if ((atomic_fetch_add(&calls, 1) * 2654435761u + i) % 64)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    do
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    while ((now.tv_sec - begin.tv_sec) * 1000000000 + now.tv_nsec - begin.tv_nsec < 30000);
+}
+
+static struct scope_pool *pool_of(unsigned workers)
+{
+    struct scope_pool_options options = {.size = sizeof(options), .workers = workers};
+    struct scope_pool *pool = NULL;
+    CHECK_EQ_INT(scope_pool_create(&pool, &options), SCOPE_OK);
+    return pool;
+}
+
+/* ------------------------------------------------------------------------------------------------------------- Reduce */
+
+static int sum_map(struct scope *s, size_t begin, size_t end, void *value, void *arg)
+{
+    (void)s;
+    (void)arg;
+    double sum = *(double *)value;
+    dawdle(begin);
+    for (size_t i = begin; i < end; i++)
+        sum += number[i];
+    *(double *)value = sum;
+    return 0;
+}
+
+static void sum_combine(void *left, const void *right, void *arg)
+{
+    (void)arg;
+    *(double *)left += *(const double *)right;
+}
+
+static const double zero = 0;
+static struct scope_reduction sum = {sizeof(double), &zero, sum_map, sum_combine, NULL, 0};
+
+static double sum_in(struct scope_pool *pool, size_t n, size_t block)
+{
+    double total = -1;
+    struct scope_options options = options_of(pool);
+    struct scope_reduction with = sum;
+    with.block = block;
+    SCOPE(s, &options, NULL)
+    CHECK_EQ_INT(scope_reduce(s, 0, n, &with, &total), SCOPE_OK);
+    return total;
+}
+
+static void reduce_any_workers_same_bits(void)
+{
+    static const unsigned workers[] = {2, 3, 4, 7, 16, 32};
+    static const size_t lengths[] = {1, 31, 32, 33, 63, 1000, N};
+    struct scope_pool *one = pool_of(1);
+    for (size_t k = 0; k < sizeof(workers) / sizeof(*workers); k++) {
+        struct scope_pool *pool = pool_of(workers[k]);
+        for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++)
+            for (size_t block = 0; block < 3; block++) {
+                double expected = sum_in(one, lengths[i], block);
+                for (int run = 0; run < TIMES(5, 1); run++) {
+                    double got = sum_in(pool, lengths[i], block);
+                    CHECK(memcmp(&got, &expected, sizeof(got)) == 0);
+                }
+            }
+        CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+    }
+    CHECK_EQ_INT(scope_pool_destroy(one), SCOPE_OK);
+}
+
+/* x -> a x + b, modulo 2^64: associative, but not commutative; with padding to make it large. */
+struct affine {
+    uint64_t a, b;
+    char padding[100];
+};
+
+static int affine_map(struct scope *s, size_t begin, size_t end, void *value, void *arg)
+{
+    (void)s;
+    (void)arg;
+    struct affine *f = value;
+    dawdle(begin);
+    for (size_t i = begin; i < end; i++) {
+        f->b = f->b * (2 * i + 3) + i;
+        f->a *= 2 * i + 3;
+    }
+    return 0;
+}
+
+static void affine_combine(void *left, const void *right, void *arg)
+{
+    (void)arg;
+    struct affine *f = left;
+    const struct affine *g = right;
+    f->b = f->b * g->a + g->b;
+    f->a *= g->a;
+}
+
+static void reduce_keeps_the_order(void)
+{
+    static const struct affine identity = {.a = 1};
+    struct scope_reduction affine = {sizeof(identity), &identity, affine_map, affine_combine, NULL, 0};
+    for (size_t n = 0; n < 3000; n = n * 3 / 2 + 1)
+        for (affine.block = 0; affine.block < 4; affine.block++) {
+            struct affine expected = identity, got = {0};
+            for (size_t i = 10; i < 10 + n; i++) {
+                expected.b = expected.b * (2 * i + 3) + i;
+                expected.a *= 2 * i + 3;
+            }
+            CHECK_EQ_INT(scope_reduce(NULL, 10, 10 + n, &affine, &got), SCOPE_OK);
+            CHECK(got.a == expected.a && got.b == expected.b);
+        }
+}
+
+static int fail_map(struct scope *s, size_t begin, size_t end, void *value, void *arg)
+{
+    (void)s;
+    size_t bad = *(size_t *)arg;
+    *(double *)value += (double)(end - begin);
+    dawdle(begin);
+    return begin <= bad && bad < end ? FAILED : 0;
+}
+
+static int fail_body(struct scope *s, void *arg)
+{
+    double total = 7;
+    const struct scope_reduction what = {sizeof(double), &zero, fail_map, sum_combine, arg, 1};
+    int code = scope_reduce(s, 0, 500, &what, &total);
+    CHECK(code ? total == 7 : total == 500);
+    return code;
+}
+
+static void reduce_failing_at_any_place_is_told(void)
+{
+    for (size_t bad = 0; bad <= 500; bad += 25) {
+        struct scope_report report;
+        char text[SCOPE_MESSAGE_MAX];
+        CHECK_EQ_INT(run_checked(NULL, &report, fail_body, &bad), bad < 500 ? SCOPE_ERROR : SCOPE_OK);
+        snprintf(text, sizeof(text), "items %zu to %zu", bad, bad);
+        if (bad < 500)
+            CHECK_EQ_STR(report.group.errors[0].message, text);
+        scope_report_fini(&report);
+    }
+}
+
+static void reduce_wrong_arguments_refused(void)
+{
+    double total;
+    struct scope_reduction bad = sum;
+    CHECK_EQ_INT(scope_reduce(NULL, 0, 1, NULL, &total), SCOPE_EINVAL);
+    CHECK_EQ_INT(scope_reduce(NULL, 0, 1, &sum, NULL), SCOPE_EINVAL);
+    CHECK_EQ_INT(scope_reduce(NULL, 2, 1, &sum, &total), SCOPE_EINVAL);
+    bad.size = 0;
+    CHECK_EQ_INT(scope_reduce(NULL, 0, 1, &bad, &total), SCOPE_EINVAL);
+    bad.size = SIZE_MAX;
+    CHECK_EQ_INT(scope_reduce(NULL, 0, 1, &bad, &total), SCOPE_EINVAL);
+    bad = sum;
+    bad.identity = NULL;
+    CHECK_EQ_INT(scope_reduce(NULL, 0, 1, &bad, &total), SCOPE_EINVAL);
+}
+
+/* --------------------------------------------------------------------------------------------------------------- Scan */
+
+static int sum_scan(struct scope *s, size_t begin, size_t end, const void *before, void *value, void *arg)
+{
+    (void)s;
+    double local = *(double *)value;
+    dawdle(begin);
+    for (size_t i = begin; i < end; i++) {
+        if (arg && before)
+            result[i] = *(const double *)before + local;
+        local += number[i];
+        if (!arg && before)
+            result[i] = *(const double *)before + local;
+    }
+    *(double *)value = local;
+    return 0;
+}
+
+static double expected_result[N];
+
+static void scan_any_workers_same_bits(void)
+{
+    static const unsigned workers[] = {1, 2, 3, 4, 7, 16, 32};
+    for (int exclusive = 0; exclusive < 2; exclusive++)
+        for (size_t k = 0; k < sizeof(workers) / sizeof(*workers); k++) {
+            struct scope_pool *pool = pool_of(workers[k]);
+            struct scope_options options = options_of(pool);
+            const struct scope_prefix prefix = {
+                sizeof(double), &zero, sum_scan, sum_combine, exclusive ? &options : NULL, 50};
+            for (int run = 0; run < TIMES(5, 1); run++) {
+                double total = -1;
+                memset(result, 0, sizeof(result));
+                SCOPE(s, &options, NULL)
+                CHECK_EQ_INT(scope_scan(s, 0, N, &prefix, &total), SCOPE_OK);
+                if (k == 0 && run == 0)
+                    memcpy(expected_result, result, sizeof(result));
+                CHECK(memcmp(expected_result, result, sizeof(result)) == 0);
+                CHECK(fabs(total - (result[N - 1] + (exclusive ? number[N - 1] : 0))) < 1e-9);
+            }
+            CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+        }
+}
+
+static void scan_any_length_right(void)
+{
+    for (size_t n = 0; n < 5000; n = n * 3 / 2 + 1) {
+        const struct scope_prefix prefix = {sizeof(double), &zero, sum_scan, sum_combine, NULL, 0};
+        double total = -1, expected = 0;
+        CHECK_EQ_INT(scope_scan(NULL, 0, n, &prefix, &total), SCOPE_OK);
+        for (size_t i = 0; i < n; i++) {
+            expected += number[i];
+            CHECK(fabs(result[i] - expected) < 1e-9);
+        }
+        CHECK(fabs(total - expected) < 1e-9);
+    }
+}
+
+static int fail_scan(struct scope *s, size_t begin, size_t end, const void *before, void *value, void *arg)
+{
+    (void)s;
+    (void)before;
+    (void)value;
+    size_t bad = *(size_t *)arg;
+    dawdle(begin);
+    return begin <= bad && bad < end ? FAILED : 0;
+}
+
+static int scan_body(struct scope *s, void *arg)
+{
+    const struct scope_prefix prefix = {sizeof(double), &zero, fail_scan, sum_combine, arg, 10};
+    return scope_scan(s, 0, N, &prefix, NULL);
+}
+
+static void scan_failing_at_any_place_is_told(void)
+{
+    for (size_t bad = 0; bad < N; bad += 1111) {
+        struct scope_report report;
+        char text[SCOPE_MESSAGE_MAX];
+        CHECK_EQ_INT(run_checked(NULL, &report, scan_body, &bad), SCOPE_ERROR);
+        snprintf(text, sizeof(text), "items %zu to %zu", bad / 10 * 10, bad / 10 * 10 + 9);
+        CHECK_EQ_STR(report.group.errors[0].message, text);
+        scope_report_fini(&report);
+    }
+}
+
+/* ----------------------------------------------------------------------------------------------------------- Searches */
+
+static size_t at_least(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    (void)s;
+    dawdle(begin);
+    for (size_t i = begin; i < end; i++)
+        if (i % 1000 == 999 && i >= *(size_t *)arg)
+            return i;
+    return end;
+}
+
+static void find_is_the_first(void)
+{
+    for (size_t from = 0; from <= N; from += 250) {
+        size_t found = 7;
+        bool any = false, all = false;
+        size_t expected = from <= N - 1 ? (from + 1000) / 1000 * 1000 - 1 : N;
+        CHECK_EQ_INT(scope_find(NULL, 0, N, at_least, &from, &found), SCOPE_OK);
+        CHECK_EQ_INT(found, expected);
+        CHECK_EQ_INT(scope_any(NULL, 0, N, at_least, &from, &any), SCOPE_OK);
+        CHECK_EQ_INT(any, from < N);
+        CHECK_EQ_INT(scope_all(NULL, 0, N, at_least, &from, &all), SCOPE_OK);
+        CHECK_EQ_INT(all, from >= N);
+    }
+    size_t from = 0, found = 0;
+    CHECK_EQ_INT(scope_find(NULL, 5, 5, at_least, &from, &found), SCOPE_OK);
+    CHECK_EQ_INT(found, 5);
+    CHECK_EQ_INT(scope_find(NULL, 999, 2000, at_least, &from, &found), SCOPE_OK);
+    CHECK_EQ_INT(found, 999);
+}
+
+static bool keep_third(const void *element, void *arg)
+{
+    uint32_t key = 0;
+    memcpy(&key, element, *(size_t *)arg < 4 ? *(size_t *)arg : 4);
+    dawdle(key);
+    return key % 3 == 0;
+}
+
+static void filter_keeps_the_order(void)
+{
+    static char input[5000 * 12], output[sizeof(input)];
+    for (size_t size = 2; size <= 12; size += 2)
+        for (size_t count = 0; count <= 5000; count = count * 4 + 1)
+            for (int in_place = 0; in_place < 2; in_place++) {
+                size_t kept = 7, expected = 0;
+                memset(input, 0, sizeof(input));
+                for (uint32_t i = 0; i < count; i++)
+                    memcpy(input + i * size, &i, size < 4 ? size : 4);
+                char *to = in_place ? input : output;
+                CHECK_EQ_INT(scope_filter(NULL, input, count, size, to, keep_third, &size, &kept), SCOPE_OK);
+                for (uint32_t i = 0; i < count; i += 3, expected++)
+                    CHECK(memcmp(to + expected * size, &i, size < 4 ? size : 4) == 0);
+                CHECK_EQ_INT(kept, expected);
+            }
+}
+
+static int count_digits(struct scope *s, size_t begin, size_t end, uint64_t *counts, void *arg)
+{
+    (void)s;
+    (void)arg;
+    dawdle(begin);
+    for (size_t i = begin; i < end; i++)
+        counts[i % 10]++;
+    return 0;
+}
+
+static void histogram_counts_each_item_once(void)
+{
+    uint64_t counts[10] = {5};
+    CHECK_EQ_INT(scope_histogram(NULL, 0, N, 10, counts, count_digits, NULL), SCOPE_OK);
+    for (int i = 0; i < 10; i++)
+        CHECK_EQ_INT(counts[i], N / 10 + (i ? 0 : 5));
+    CHECK_EQ_INT(scope_histogram(NULL, 0, N, 0, counts, count_digits, NULL), SCOPE_EINVAL);
+}
+
+int main(void)
+{
+    for (size_t i = 0; i < N; i++)
+        number[i] = 1.0 / (double)(1 + i * 7919 % N);
+    check_run("reduce_any_workers_same_bits", reduce_any_workers_same_bits);
+    check_run("reduce_keeps_the_order", reduce_keeps_the_order);
+    check_run("reduce_failing_at_any_place_is_told", reduce_failing_at_any_place_is_told);
+    check_run("reduce_wrong_arguments_refused", reduce_wrong_arguments_refused);
+    check_run("scan_any_workers_same_bits", scan_any_workers_same_bits);
+    check_run("scan_any_length_right", scan_any_length_right);
+    check_run("scan_failing_at_any_place_is_told", scan_failing_at_any_place_is_told);
+    check_run("find_is_the_first", find_is_the_first);
+    check_run("filter_keeps_the_order", filter_keeps_the_order);
+    check_run("histogram_counts_each_item_once", histogram_counts_each_item_once);
+    return check_done();
+}
