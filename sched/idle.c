@@ -26,6 +26,10 @@
  * microseconds, again before it parks, and again when it leaves with a task and was the last searcher while others sleep
  * (won).  So when the last searcher is gone every deque has either been poisoned since, or has woken somebody.
  *
+ * A task that is only offered (scopei_offer) is stealable, but the poison stays, and nobody is told: it is for those who are
+ * awake.  Its owner takes it back, or has somebody woken when it turns out to be worth it.  A worker that is about to sleep
+ * sees it at step 4.
+ *
  * A publisher wakes one: a woken worker counts as searching from the moment it is chosen, so publishers leave the others
  * alone until it has found something; then, if there is more to be had, it wakes the next two, and so on.
  *
@@ -208,14 +212,21 @@ bool scopei_idle_wants(struct scope_pool *pool, const struct lineage *node)
     return wanted;
 }
 
+bool scopei_idle_hungry(const struct worker *w)
+{
+    struct idle *idle = &w->pool->idle;
+    /* Relaxed, both: hints. */
+    return load_relaxed(&idle->searching) + load_relaxed(&idle->helping) > scopei_deque_stealable(&w->deque);
+}
+
 bool scopei_idle_worth(const struct worker *w, double left_ns)
 {
     struct idle *idle = &w->pool->idle;
-    uint64_t offered = scopei_deque_stealable(&w->deque);
-    /* Relaxed, all of these: hints. */
-    if (offered < load_relaxed(&idle->searching) + load_relaxed(&idle->helping))
+    if (scopei_idle_hungry(w))
         return left_ns >= WORTH_STEAL_NS;
-    return !offered && left_ns >= WORTH_WAKE_NS && load_relaxed(&idle->sleeping) + load_relaxed(&idle->waiting);
+    /* Relaxed, both: as above. */
+    return !scopei_deque_stealable(&w->deque) && left_ns >= WORTH_WAKE_NS &&
+           load_relaxed(&idle->sleeping) + load_relaxed(&idle->waiting);
 }
 
 bool scopei_idle_wake(struct scope_pool *pool, const struct lineage *node, const struct worker *except)

@@ -21,6 +21,13 @@ enum {
 #define TASK_SPAWNED ((uint64_t)1 << 63) /* in TASK_FUNCTION: no address has that bit */
 #define TASK_FORK2 1u                    /* for TASK_FUNCTION: a fork that was not made by a typed task */
 #define TASK_FORKED 1u                   /* in TASK_META: slots are aligned */
+#define TASK_EARLY 2u                    /* beside it: offered by scopei_offer */
+
+/* The slot of a forked task, by its word TASK_META. */
+static inline struct slot *task_slot(uint64_t meta)
+{
+    return (struct slot *)(uintptr_t)(meta & ~(uint64_t)(TASK_FORKED | TASK_EARLY));
+}
 
 /* A task outside a deque. */
 struct task {

@@ -6,6 +6,9 @@
 /* An ancestry longer than this is not followed to its end: the task is then left to others. */
 #define LINEAGE_MAX 4096
 
+/* How long an offered task (scopei_offer) is left to its owner: about what a steal and a join cost, twice. */
+#define EARLY_NS 1000
+
 static bool descends(const struct lineage *node, const struct lineage *from, uint64_t depth)
 {
     /* Relaxed, all of these: before the steal is won they are a guess; winning it orders them (see struct lineage). */
@@ -31,7 +34,20 @@ bool scopei_task_allowed(const struct lineage *node, const struct goal *goal)
            load_acquire(&goal->forked->word[TASK_META]) != 0; /* pairs with: scopei_forked_done */
 }
 
-static bool steal(struct worker *victim, const struct goal *goal, struct task *task)
+/* True if it is not worth stealing yet: its owner, which cannot look at the clock for each small loop, may well have done with
+ * it in a moment.  So w takes it if it is still there some time after w has seen it first. */
+static bool task_early(struct worker *w, const struct worker *victim, const struct theft *theft)
+{
+    struct early *early = &w->early;
+    if ((theft->word[TASK_META] & (TASK_FORKED | TASK_EARLY)) != (TASK_FORKED | TASK_EARLY))
+        return false;
+    uint64_t now = scopei_now_ns();
+    if (early->victim != victim || early->index != theft->index)
+        *early = (struct early){victim, theft->index, now};
+    return now - early->since_ns < EARLY_NS;
+}
+
+static bool steal(struct worker *w, struct worker *victim, const struct goal *goal, struct task *task)
 {
     struct theft theft;
     for (;;) {
@@ -41,7 +57,7 @@ static bool steal(struct worker *victim, const struct goal *goal, struct task *t
         if (result == THEFT_LOST)
             continue; /* somebody else has just taken it: progress */
         /* If the commit wins, the check saw the truth: the task and its ancestors were alive from the peek on. */
-        if (!scopei_task_allowed(task_lineage(theft.word), goal))
+        if (!scopei_task_allowed(task_lineage(theft.word), goal) || task_early(w, victim, &theft))
             return false;
         if (scopei_deque_commit(&victim->deque, &theft))
             break;
@@ -55,7 +71,7 @@ static bool steal(struct worker *victim, const struct goal *goal, struct task *t
 
 static bool rob(struct worker *w, struct worker *victim, const struct goal *goal, struct task *task)
 {
-    if (!steal(victim, goal, task) && !scopei_inbox_take(victim, goal, task))
+    if (!steal(w, victim, goal, task) && !scopei_inbox_take(victim, goal, task))
         return false;
     w->victim = victim;
     return true;

@@ -52,6 +52,16 @@ static void publish(struct worker *w, uint64_t count)
     scopei_idle_notify(w->pool, (const struct lineage *)w->node);
 }
 
+void scopei_offer(struct worker *w)
+{
+    uint64_t count = deque_private(&w->deque);
+    struct slot *newest = w->deque.bottom - 1;
+    for (uint64_t i = 0; i < count; i++)
+        task_publish(w, w->deque.shared + i);
+    store_relaxed(&newest->word[TASK_META], slot_address(newest) | TASK_FORKED | TASK_EARLY); /* Relaxed: as above. */
+    scopei_deque_publish(&w->deque, count);
+}
+
 void scopei_attend(struct worker *w)
 {
     struct deque *d = &w->deque;

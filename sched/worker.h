@@ -35,6 +35,13 @@ struct said {
     unsigned places;            /* a bit for each place in the scope's group that its calls of scope_fail took */
 };
 
+/* An offered task that a thief has seen, and not taken yet. */
+struct early {
+    const struct worker *victim;
+    uint64_t index;
+    uint64_t since_ns;
+};
+
 /* The first lines are known to the inline functions of scope/taskscope.h, as struct scopei_worker. */
 struct worker {
     /* O, owner only */
@@ -54,6 +61,7 @@ struct worker {
     uint64_t credit;                    /* how many publications are granted at once */
     uint64_t credit_ns;                 /* when credit was earned last */
     struct worker *victim;              /* whom we stole from last */
+    struct early early;                 /* sched/victim.c */
     uint64_t looked;                    /* scope/loop.c: when it looked at the clock last, in ticks */
     struct atomic_ptr running;          /* const struct scope_task *: scope/dump.c.  P: anybody reads */
 
@@ -121,6 +129,10 @@ struct slot *scopei_pop_slow(struct worker *w);
 
 /* Answers a request: publishes if somebody is hungry, and wakes somebody who sleeps. */
 void scopei_attend(struct worker *w);
+
+/* Makes all private tasks stealable, the newest, which is a fork, only for thieves who have seen it for a while.  Nobody is
+ * woken: its owner soon takes it back, or publishes more. */
+void scopei_offer(struct worker *w);
 
 /* -------------------------------------------------------------------------------------------------------- Find work */
 

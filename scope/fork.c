@@ -251,6 +251,15 @@ int scopei_join2_slow(struct scopei_worker *self, struct scopei_slot *at, int se
     return second ? second : first;
 }
 
+static void fork2_fill(const struct worker *w, struct slot *slot, scope_fn *f, void *a)
+{
+    /* Relaxed, all: published by the release of pub. */
+    store_relaxed(&slot->word[TASK_FUNCTION], TASK_FORK2);
+    store_relaxed(&slot->word[TASK_LINEAGE], (uint64_t)(uintptr_t)w->node);
+    store_relaxed(&slot->word[TASK_ARG + FORK2_FUNCTION], (uint64_t)(uintptr_t)f);
+    store_relaxed(&slot->word[TASK_ARG + FORK2_ARG], (uint64_t)(uintptr_t)a);
+}
+
 /* A request, a full deque, or a mistake. */
 int scopei_fork2_slow(struct scope *s, scope_fn *f, void *a, scope_fn *g, void *b)
 {
@@ -268,14 +277,28 @@ int scopei_fork2_slow(struct scope *s, scope_fn *f, void *a, scope_fn *g, void *
         int first = scope_cancelled(s) ? SCOPE_ECANCELED : f(s, a);
         return second ? second : first;
     }
-    /* Relaxed, all: published by the release of pub. */
-    store_relaxed(&slot->word[TASK_FUNCTION], TASK_FORK2);
-    store_relaxed(&slot->word[TASK_LINEAGE], (uint64_t)(uintptr_t)w->node);
-    store_relaxed(&slot->word[TASK_ARG + FORK2_FUNCTION], (uint64_t)(uintptr_t)f);
-    store_relaxed(&slot->word[TASK_ARG + FORK2_ARG], (uint64_t)(uintptr_t)a);
+    fork2_fill(w, slot, f, a);
     scopei_attend(w);
     int second = g(s, b);
     int first = fork2_join(w, slot);
+    return second ? second : first;
+}
+
+int scopei_fork2_offer(struct worker *w, scope_fn *f, void *a, scope_fn *g, void *b)
+{
+    struct scope *s = w->open;
+    bool slow;
+    struct slot *slot = scopei_slot(w, &slow);
+    if (!slot)
+        return scopei_fork2_slow(s, f, a, g, b);
+    fork2_fill(w, slot, f, a);
+    scopei_offer(w);
+    int second = g(s, b);
+    /* Usually nobody has come, and there is no time to look at requests. */
+    bool mine = w->deque.bottom == slot + 1 && !deque_private(&w->deque) && scopei_deque_take(&w->deque);
+    if (mine)
+        scopei_attend_next(w); /* as nothing is published now */
+    int first = !mine ? fork2_join(w, slot) : scope_cancelled(s) ? SCOPE_ECANCELED : f(s, a);
     return second ? second : first;
 }
 
@@ -283,7 +306,7 @@ int scopei_fork2_slow(struct scope *s, scope_fn *f, void *a, scope_fn *g, void *
 
 static struct slot *forked_slot(const struct task *task)
 {
-    return (struct slot *)(uintptr_t)(task->word[TASK_META] & ~(uint64_t)TASK_FORKED);
+    return task_slot(task->word[TASK_META]);
 }
 
 void scopei_forked_run(struct worker *w, const struct task *task)

@@ -27,6 +27,12 @@
 /* A chunk that took less tells too little of the items' cost to divide a loop for it. */
 #define MEASURED_NS 100
 
+/* With more items it does not matter if the first has ended before any are given away. */
+#define OFFER_MOST 64
+
+/* Nobody was told of that half: if it is still there when the near one turns out to take so long, a sleeper is woken. */
+#define WORTH_TELLING_NS 200000
+
 /* ------------------------------------------------------------------------------------------------------------ The engine */
 
 static size_t part_left(const struct part *part)
@@ -71,23 +77,45 @@ static uint64_t part_look(struct worker *w, struct part *part, size_t count, uin
 }
 
 /* True if somebody asks for work, and the rest of the part is enough to share. */
-static bool part_wanted(const struct worker *w, const struct part *part)
+static bool part_wanted(const struct worker *w, struct part *part)
 {
     if (part->item_ns == 0 || part_left(part) < 2 || !scopei_deque_requested(&w->deque))
         return false;
-    return scopei_idle_worth(w, part->item_ns * (double)part_left(part));
+    double left_ns = part->item_ns * (double)part_left(part);
+    bool worth = scopei_idle_worth(w, left_ns);
+    if (part->offered && !worth && left_ns >= WORTH_TELLING_NS) {
+        part->offered = false;
+        scopei_idle_notify(w->pool, (const struct lineage *)w->node);
+    }
+    return worth;
 }
 
 static int part_run(struct scope *s, void *arg);
+
+static size_t part_middle(const struct part *part)
+{
+    size_t row = part->loop->row, middle = part->begin + (part_left(part) + 1) / 2;
+    return row && middle - part->begin >= row ? middle - middle % row : middle;
+}
+
+/* A loop of few items, whose cost nobody knows yet, and somebody waits for work: the far half can be had, if the near one takes
+ * long.  Otherwise all would wait for the first item. */
+static int part_offer(struct worker *w, struct part *near)
+{
+    struct part far = *near;
+    far.begin = part_middle(near);
+    near->end = far.begin;
+    near->offered = true;
+    return scopei_fork2_offer(w, part_run, &far, part_run, near);
+}
 
 /* Gives the far half away and runs the near one.  False: it could not be divided. */
 static bool part_split(struct scope *s, struct part *near, int *code)
 {
     struct loop *loop = near->loop;
     struct part far = *near;
-    far.begin = near->begin + (part_left(near) + 1) / 2;
-    if (loop->row && far.begin - near->begin >= loop->row)
-        far.begin -= far.begin % loop->row;
+    far.begin = part_middle(near);
+    far.offered = false;
     if (loop->split && !loop->split(near, &far))
         return false;
     near->end = far.begin;
@@ -142,10 +170,16 @@ static int loop_code(const struct loop *loop, int code)
 
 int scopei_loop_run(struct scope *s, struct part *part)
 {
-    if (part->begin == part->end)
+    struct worker *w = worker_self();
+    size_t items = part_left(part);
+    if (items == 0)
         return SCOPE_OK;
     part->chunk = 1;
     part->item_ns = 0;
+    part->offered = false;
+    if (items > 1 && items <= OFFER_MOST && !part->loop->split && scopei_deque_requested(&w->deque) &&
+        scopei_idle_hungry(w))
+        return loop_code(part->loop, part_offer(w, part));
     return loop_code(part->loop, part_run(s, part));
 }
 

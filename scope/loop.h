@@ -10,6 +10,7 @@ struct part {
     size_t begin, end;
     size_t chunk;   /* how many items to run before looking up */
     double item_ns; /* how long an item has taken of late; 0: not known */
+    bool offered;   /* the half that it was divided from can be stolen, but nobody was told */
     /* The algorithm's own */
     void *memory;
     size_t origin, count;

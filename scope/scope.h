@@ -212,6 +212,9 @@ static inline scope_fn *task_function(const uint64_t *word)
 
 /* ------------------------------------------------------------------------------------------------------------ fork.c */
 
+/* As scope_fork2 in w's innermost scope, but f is stolen only if g takes some time, and nobody is woken for it. */
+int scopei_fork2_offer(struct worker *w, scope_fn *f, void *a, scope_fn *g, void *b);
+
 /* Runs a stolen forked task on w, whose node is that of the run, and leaves the result in its slot. */
 void scopei_forked_run(struct worker *w, const struct task *task);
 

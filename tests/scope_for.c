@@ -165,6 +165,48 @@ static void for_with_idle_workers_is_divided(void)
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
+/* Loops of few items, while another worker is hungry: the far half is offered, and taken back or stolen. */
+static int small_loops(struct scope *s, void *arg)
+{
+    (void)arg;
+    for (unsigned i = 0; i < TIMES(3000, 300); i++) {
+        size_t n = 2 + i % 40;
+        memset(&seen.times, 0, 64);
+        seen.cost = i % 7 == 0 ? 1.5 : 0;
+        CHECK_EQ_INT(scope_for(s, 0, n, chunk, &seen), SCOPE_OK);
+        for (size_t k = 0; k < 64; k++)
+            CHECK_EQ_INT(seen.times[k], k < n);
+    }
+    return 0;
+}
+
+static void for_small_loops_in_a_row_each_item_once(void)
+{
+    seen_reset(0, SIZE_MAX, false);
+    CHECK_EQ_INT(scope_run(small_loops, NULL), SCOPE_OK);
+}
+
+static int small_bad(struct scope *s, void *arg)
+{
+    (void)s;
+    (void)arg;
+    for (unsigned i = 0; i < TIMES(600, 60); i++) {
+        size_t n = 2 + i % 40;
+        int status;
+        seen_reset(i % 3, i % n, i % 2);
+        SCOPE(inner, NULL, &status)
+        (void)scope_for(inner, 0, n, chunk, &seen);
+        CHECK_EQ_INT(status, i % 2 ? SCOPE_ECANCELED : SCOPE_ERROR);
+        CHECK_EQ_INT(seen.times[i % n], 1);
+    }
+    return 0;
+}
+
+static void for_small_loops_failing_or_cancelled(void)
+{
+    CHECK_EQ_INT(scope_run(small_bad, NULL), SCOPE_OK);
+}
+
 /* -------------------------------------------------------------------------------------------------------------- Nested */
 
 static int inner(struct scope *s, size_t begin, size_t end, void *arg)
@@ -521,6 +563,8 @@ int main(void)
     check_run("for_one_worker_keeps_the_order", for_one_worker_keeps_the_order);
     check_run("for_longest_range_ends", for_longest_range_ends);
     check_run("for_with_idle_workers_is_divided", for_with_idle_workers_is_divided);
+    check_run("for_small_loops_in_a_row_each_item_once", for_small_loops_in_a_row_each_item_once);
+    check_run("for_small_loops_failing_or_cancelled", for_small_loops_failing_or_cancelled);
     check_run("for_nested_in_same_and_own_scopes", for_nested_in_same_and_own_scopes);
     check_run("for_chunks_may_spawn", for_chunks_may_spawn);
     check_run("for_failing_at_any_place_is_told_once", for_failing_at_any_place_is_told_once);
