@@ -139,6 +139,8 @@ static void for_longest_range_ends(void)
 }
 
 /* A worker that is idle gets its part, if what is left is worth it: an item of the near half waits for the last one. */
+#define MEETING 100 /* more than are offered before the first has run */
+
 static atomic_uint arrived;
 
 static int meet(struct scope *s, size_t begin, size_t end, void *arg)
@@ -146,8 +148,8 @@ static int meet(struct scope *s, size_t begin, size_t end, void *arg)
     (void)s;
     (void)arg;
     for (size_t i = begin; i < end; i++) {
-        burn(1000); /* so that it is worth it to wake somebody */
-        if (i == 15)
+        burn(200); /* so that it is worth it to wake somebody */
+        if (i == MEETING - 1)
             atomic_store(&arrived, 1);
         if (i == 5)
             spin_until(&arrived, 1);
@@ -161,7 +163,7 @@ static void for_with_idle_workers_is_divided(void)
     struct scope_options options = options_of(pool);
     arrived = 0;
     SCOPE(s, &options, NULL)
-    CHECK_EQ_INT(scope_for(s, 0, 16, meet, NULL), SCOPE_OK);
+    CHECK_EQ_INT(scope_for(s, 0, MEETING, meet, NULL), SCOPE_OK);
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
@@ -331,6 +333,36 @@ static void for_failing_under_collect_keeps_the_scope(void)
     CHECK_EQ_INT(sscanf(report.group.errors[0].message, "items %zu to %zu", &begin, &end), 2);
     CHECK(begin <= bad && bad <= end);
     scope_report_fini(&report);
+}
+
+/* The last item fails while the near half waits for it; then not all of the near half is run. */
+static atomic_bool ran_on;
+
+static int meet_and_fail(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    int code = meet(s, begin, end, arg);
+    if (begin <= 5 && 5 < end)
+        burn(20000); /* the failure has time to be seen */
+    if (begin <= 40 && 40 < end)
+        atomic_store(&ran_on, true);
+    return end == MEETING ? FAILED : code;
+}
+
+static void for_failing_chunk_stops_the_others(void)
+{
+    struct scope_pool *pool = pool_at_least(2);
+    struct scope_options options = options_of(pool);
+    bool stopped = false;
+    options.policy = SCOPE_COLLECT;
+    for (int i = 0; i < 10 && !stopped; i++) {
+        arrived = 0;
+        ran_on = false;
+        SCOPE(s, &options, NULL)
+        CHECK_EQ_INT(scope_for(s, 0, MEETING, meet_and_fail, NULL), FAILED);
+        stopped = !ran_on;
+    }
+    CHECK(stopped);
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
 static int inner_fails(struct scope *s, size_t begin, size_t end, void *arg)
@@ -571,6 +603,7 @@ int main(void)
     check_run("for_cancelled_at_any_place_stops", for_cancelled_at_any_place_stops);
     check_run("for_in_cancelled_scope_does_nothing", for_in_cancelled_scope_does_nothing);
     check_run("for_failing_under_collect_keeps_the_scope", for_failing_under_collect_keeps_the_scope);
+    check_run("for_failing_chunk_stops_the_others", for_failing_chunk_stops_the_others);
     check_run("for_inner_scope_failed_is_nested", for_inner_scope_failed_is_nested);
     check_run("for_2d_and_3d_each_item_once", for_2d_and_3d_each_item_once);
     check_run("for_2d_too_many_items_einval", for_2d_too_many_items_einval);
