@@ -22,7 +22,7 @@ static struct {
     struct atomic_u64 process;   /* how many forks lie between this process and the first */
 } registry = {.lock = PTHREAD_MUTEX_INITIALIZER, .making = PTHREAD_MUTEX_INITIALIZER};
 
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+static pthread_once_t process_once = PTHREAD_ONCE_INIT;
 
 /* A fork waits until no pool is being made and the list is whole. */
 static void fork_before(void)
@@ -54,9 +54,32 @@ static void fork_child(void)
     worker_self_set(NULL);
 }
 
-static void fork_prepare(void)
+/* -------------------------------------------------------------------------------------------------- Ends of threads */
+
+static pthread_key_t end_key; /* const struct pool_hooks *: of a thread that has been a worker */
+static bool end_watched;      /* I: there is such a key */
+
+/* The thread ends, and all it had on its stack has ended. */
+static void thread_ends(void *hooks)
+{
+    if (worker_self())
+        ((const struct pool_hooks *)hooks)->orphan(worker_self());
+}
+
+/* The calling thread is w from now on. */
+static void thread_take(struct worker *w)
+{
+    if (end_watched && !worker_self())
+        (void)pthread_setspecific(end_key, w->pool->hooks);
+    w->runner = &scopei_self;
+    worker_self_set(w);
+}
+
+/* Once, before the first pool. */
+static void process_prepare(void)
 {
     (void)pthread_atfork(fork_before, fork_parent, fork_child);
+    end_watched = pthread_key_create(&end_key, thread_ends) == 0;
 }
 
 bool scopei_pool_foreign(const struct scope_pool *pool)
@@ -165,12 +188,13 @@ static void *worker_main(void *arg)
 {
     struct worker *w = arg;
     struct scope_pool *pool = w->pool;
-    worker_self_set(w);
+    thread_take(w);
     int error = scopei_topology_pin(pool->topology, w->place);
     if (w->place == w->id)
         pool->pin_error[w->id] = error;
     (void)add_acq_rel(&pool->started, 1); /* pairs with: pool_display */
     scopei_work(w);
+    worker_self_set(NULL);
     return NULL;
 }
 
@@ -305,7 +329,7 @@ static struct scope_pool *pool_make(unsigned workers, const struct pool_hooks *h
 
 static void making_lock(void)
 {
-    (void)pthread_once(&fork_once, fork_prepare);
+    (void)pthread_once(&process_once, process_prepare);
     pthread_mutex_lock(&registry.making);
 }
 
@@ -378,7 +402,7 @@ struct worker *scopei_guest_enter(struct scope_pool *pool, struct worker *outer)
     w->home = same ? outer->home : w;
     if (!same)
         scopei_idle_stand_in(w);
-    worker_self_set(w);
+    thread_take(w);
     scopei_attend_next(w);
     return w;
 }

@@ -13,6 +13,7 @@ struct pool_hooks {
     bool (*ready)(struct worker *w);                            /* has what it takes to run one more stolen task */
     void (*execute)(struct worker *w, const struct task *task); /* runs a stolen task and counts it */
     void (*fini)(struct worker *w);                             /* frees what the above allocated */
+    void (*orphan)(struct worker *w); /* its thread ends while it runs tasks: does not return */
 };
 
 /* Who is idle.  The protocol and its proof are at the top of idle.c. */

@@ -27,12 +27,18 @@ struct parcel {
     struct task task;
 };
 
+/* What a task has told a scope by scope_fail. */
+struct told {
+    struct scope *scope; /* NULL: none, all is zero */
+    int code;            /* what it gave scope_fail last */
+    unsigned places;     /* a bit for each place in the scope's group that its calls of scope_fail took; and others */
+};
+
 /* What the running task has said of its failure so far; all zero: nothing. */
 struct said {
-    struct scope *scope;        /* its own, if it has told that by scope_fail; NULL: it has not */
+    struct told own;            /* to the scope that it is a task, or the body, of */
+    struct told outer;          /* to one around that, the last one */
     struct scope_errors *inner; /* errors of the inner scope that failed last in this task; NULL: none */
-    int code;                   /* what it gave scope_fail last */
-    unsigned places;            /* a bit for each place in the scope's group that its calls of scope_fail took */
 };
 
 /* An offered task that a thief has seen, and not taken yet. */
@@ -70,6 +76,7 @@ struct worker {
     unsigned id;                      /* slot in the pool */
     unsigned place;                   /* whose core it is pinned to; not for guests */
     struct worker *home;              /* O: the worker that the thread is, under those which scope/scope.c gives it */
+    const void *runner;               /* O: the thread that runs it: where its scopei_self is */
     uint16_t order[POOL_WORKERS_MAX]; /* the pool's workers by distance */
     pthread_t thread;                 /* of a worker of the pool's own */
     bool threaded;                    /* it has one */

@@ -25,6 +25,7 @@
 struct scope_token {
     struct atomic_u64 references;
     struct atomic_u64 cancelled; /* when; 0: not yet */
+    struct atomic_ptr canceller; /* by which thread: where its scopei_self is */
     struct atomic_ptr callbacks; /* struct scope_callback *: a list that only grows; its entries are used again */
 };
 
@@ -147,7 +148,9 @@ bool scopei_cancel(struct scope *s, enum scope_reason reason, const struct culpr
         return false;
     if (by)
         s->culprit = *by;
-    store_relaxed(&s->cancelled_ns, scopei_now_ns()); /* Relaxed: read when all is done, or as a hint. */
+    /* Relaxed, both: read when all is done, by this thread, or as a hint. */
+    store_relaxed(&s->cancelled_ns, scopei_now_ns());
+    store_relaxed_ptr(&s->canceller, &scopei_self);
     spread_marks(NULL);
     return true;
 }
@@ -159,16 +162,37 @@ int scope_cancel(struct scope *s)
     return scopei_encloses(s, worker_self()) ? scopei_cancel(s, SCOPE_REASON_EXPLICIT, NULL) : SCOPE_EPERM;
 }
 
-uint64_t scopei_cancelled_ns(const struct scope *s)
+/* The scope that was cancelled when s was cancelled with it; NULL: not known. */
+static const struct scope *cancel_origin(const struct scope *s)
 {
-    /* Relaxed, all: what cancelled s has happened before it ended, and the scopes around it are open. */
+    /* Relaxed: what cancelled s has happened before it ended, and the scopes around it are open. */
     while (s && scope_reason(s) == SCOPE_REASON_PARENT)
         s = load_relaxed_ptr(&s->parent);
-    if (!s)
+    return s;
+}
+
+/* The token that cancelled s; NULL: none did. */
+static const struct scope_token *cancel_token(const struct scope *s)
+{
+    return scope_reason(s) == SCOPE_REASON_TOKEN ? load_relaxed_ptr(&s->token) : NULL; /* Relaxed: s is open. */
+}
+
+uint64_t scopei_cancelled_ns(const struct scope *s)
+{
+    const struct scope *origin = cancel_origin(s);
+    const struct scope_token *token = origin ? cancel_token(origin) : NULL;
+    if (!origin)
         return 0;
-    const struct scope_token *token = load_relaxed_ptr(&s->token);
-    return scope_reason(s) == SCOPE_REASON_TOKEN && token ? load_relaxed(&token->cancelled)
-                                                          : load_relaxed(&s->cancelled_ns);
+    return load_relaxed(token ? &token->cancelled : &origin->cancelled_ns); /* Relaxed: as in cancel_origin. */
+}
+
+const void *scopei_cancelled_by(const struct scope *s)
+{
+    const struct scope *origin = cancel_origin(s);
+    const struct scope_token *token = origin ? cancel_token(origin) : NULL;
+    if (!origin)
+        return NULL;
+    return load_relaxed_ptr(token ? &token->canceller : &origin->canceller); /* Relaxed: as in cancel_origin. */
 }
 
 int scope_unshield(struct scope *s)
@@ -218,7 +242,9 @@ static void callback_run(struct scope_callback *callback)
 {
     if (!cas_acq_rel(&callback->state, CALLBACK_ARMED, CALLBACK_RUNNING)) /* pairs with: scope_token_on_cancel */
         return;
+    bool called __attribute__((cleanup(scopei_must_return))) = true;
     callback->fn(callback->arg);
+    called = false;
     store_release(&callback->state, CALLBACK_DONE); /* pairs with: scope_callback_forget */
 }
 
@@ -270,7 +296,8 @@ int scope_token_cancel(struct scope_token *token)
         return SCOPE_EINVAL;
     if (!cas_acq_rel(&token->cancelled, 0, scopei_now_ns())) /* pairs with: scope_token_cancelled */
         return 0;
-    spread_marks(token); /* and a fence, that pairs with: scope_token_on_cancel */
+    store_relaxed_ptr(&token->canceller, &scopei_self); /* Relaxed: for this thread, or a hint. */
+    spread_marks(token);                                /* and a fence, that pairs with: scope_token_on_cancel */
     struct scope_callback *callback = load_acquire_ptr(&token->callbacks); /* pairs with: callback_take */
     for (; callback; callback = callback->next)
         callback_run(callback);

@@ -74,6 +74,18 @@ static void out_scope_name(struct out *out, const struct scope *s)
     out_text(out, name ? name : "(unnamed)");
 }
 
+static void out_site(struct out *out, const struct scope *s)
+{
+    struct site site = scope_site(s);
+    if (!site.file)
+        return;
+    out_text(out, " (");
+    out_text(out, site.file);
+    out_char(out, ':');
+    out_number(out, (uint64_t)(unsigned)site.line);
+    out_char(out, ')');
+}
+
 static void out_deadline(struct out *out, const struct scope *s)
 {
     uint64_t deadline = load_relaxed(&s->special.deadline_ns), now = scopei_now_ns();
@@ -91,6 +103,7 @@ static void out_scope(struct out *out, const struct scope *s, unsigned depth)
         out_text(out, "  ");
     out_text(out, "  scope ");
     out_scope_name(out, s);
+    out_site(out, s);
     if (parent) {
         out_text(out, " in ");
         out_scope_name(out, parent);
@@ -104,6 +117,11 @@ static void out_scope(struct out *out, const struct scope *s, unsigned depth)
     out_count(out, load_relaxed(&s->cancelled), " stopped");
     out_count(out, load_relaxed(&s->errors), " errors");
     out_deadline(out, s);
+    enum scope_policy policy = scope_policy(s);
+    if (policy != SCOPE_FAIL_FAST) {
+        out_text(out, ", policy ");
+        out_text(out, scopei_policy_text(policy));
+    }
     out_char(out, '\n');
 }
 

@@ -6,6 +6,7 @@
  * enclosing one wants it; without memory that one has the code alone. */
 #include "scope/scope.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,29 @@ static void group_release(struct scope_errors *errors)
     }
 }
 
+/* In told.places, above a bit for each place. */
+enum {
+    TOLD_FIRST = 1 << SCOPE_ERRORS_KEPT,          /* scope_fail was the first to cancel the scope */
+    TOLD_RETURNED = 1 << (SCOPE_ERRORS_KEPT + 1), /* said.inner began as this, so its SCOPE_ERROR tells it again */
+    TOLD = 1 << (SCOPE_ERRORS_KEPT + 2)           /* always */
+};
+static_assert(SCOPE_ERRORS_KEPT + 3 <= 16, "scope_fork2 passes 16 bits");
+
+static void told_add(struct told *to, struct told told)
+{
+    if (!told.scope)
+        return;
+    if (to->scope != told.scope)
+        *to = (struct told){.scope = told.scope};
+    to->code = told.code;
+    to->places |= told.places;
+}
+
+static bool said_anything(const struct said *said)
+{
+    return said->own.scope || said->outer.scope || said->inner;
+}
+
 static void said_drop(struct said *said)
 {
     if (said->inner)
@@ -81,19 +105,16 @@ void scopei_said_restore(struct worker *w, struct said said)
 {
     said_drop(&w->said);
     w->said = said;
-    w->said_any = said.scope || said.inner;
+    w->said_any = said_anything(&said);
 }
 
 void scopei_said_add(struct worker *w, struct said said)
 {
     if (said.inner)
         scopei_error_inner(w, said.inner);
-    if (said.scope) {
-        w->said.scope = said.scope;
-        w->said.code = said.code;
-        w->said.places |= said.places;
-        w->said_any = 1;
-    }
+    told_add(&w->said.own, said.own);
+    told_add(&w->said.outer, said.outer);
+    w->said_any = said_anything(&w->said);
 }
 
 void scopei_error_inner(struct worker *w, struct scope_errors *errors)
@@ -101,7 +122,36 @@ void scopei_error_inner(struct worker *w, struct scope_errors *errors)
     if (w->said.inner)
         group_release(w->said.inner);
     w->said.inner = errors;
+    w->said.own.places &= ~(unsigned)TOLD_RETURNED;
+    w->said.outer.places &= ~(unsigned)TOLD_RETURNED;
     w->said_any = 1;
+}
+
+/* True if a task that returns code has told it before. */
+static bool told_same(const struct told *told, const struct scope_errors *inner, int code)
+{
+    bool nested = code == SCOPE_ERROR && told->places & TOLD_RETURNED && inner && inner->total == 1;
+    return told->scope && (told->code == code || nested);
+}
+
+struct said scopei_said_outward(struct worker *w, const struct scope *s, const int *code)
+{
+    struct said said = {.inner = NULL};
+    struct told told = w->said.outer;
+    if (code && told_same(&told, w->said.inner, *code))
+        told.places |= TOLD_RETURNED;
+    else if (code)
+        told.places &= ~(unsigned)TOLD_RETURNED;
+    if (told.scope == load_relaxed_ptr(&s->parent)) /* Relaxed: our own word. */
+        said.own = told;
+    else
+        said.outer = told;
+    w->said.outer = (struct told){.scope = NULL};
+    if (!code) {
+        said.inner = w->said.inner;
+        w->said.inner = NULL;
+    }
+    return said;
 }
 
 void scopei_errors_drop(struct scope_errors *errors)
@@ -124,7 +174,6 @@ static struct scope_error *error_at(const struct scope *s, uint64_t place)
     return place < SCOPE_ERRORS_KEPT ? &scope_group(s)->errors[place] : NULL;
 }
 
-#define SAID_FIRST (1u << 31)          /* in said.places: scope_fail was the first to cancel the scope */
 #define CODE_KNOWN ((uint64_t)1 << 32) /* tells code 0 from an unused place; scope_fail records none, but who knows */
 
 static void code_count(struct group_space *space, int code)
@@ -163,17 +212,17 @@ void scopei_error_policy(struct scope *s, int code)
     (void)error_record(s, code, SCOPE_INDEX_BODY, NULL);
 }
 
-/* The task that said it turns out to be the one with that index.  Returns what it said with that code; NULL: nothing kept. */
-static struct scope_error *said_resolve(struct scope *s, const struct said *said, int code, uint64_t index,
+/* The task that told it turns out to be the one with that index.  Returns what it told with that code; NULL: nothing kept. */
+static struct scope_error *told_resolve(struct scope *s, const struct told *told, int code, uint64_t index,
                                         const struct scope_task *task)
 {
     struct scope_error *same = NULL;
-    if (said->places & SAID_FIRST) {
+    if (told->places & TOLD_FIRST) {
         s->culprit.index = index;
         s->culprit.task = task;
     }
     for (uint64_t place = 0; place < SCOPE_ERRORS_KEPT; place++) {
-        struct scope_error *error = said->places & 1u << place ? error_at(s, place) : NULL;
+        struct scope_error *error = told->places & 1u << place ? error_at(s, place) : NULL;
         if (error) {
             error->index = index;
             error->name = task ? task->name : NULL;
@@ -188,7 +237,7 @@ void scopei_error_returned(struct worker *w, struct scope *s, int code, uint64_t
 {
     struct said said = scopei_said_save(w);
     bool body = index == SCOPE_INDEX_BODY;
-    struct scope_error *error = said.scope ? said_resolve(s, &said, code, index, task) : NULL;
+    struct scope_error *error = said.own.scope ? told_resolve(s, &said.own, code, index, task) : NULL;
     /* Relaxed, both adds: the join orders them before the outcome. */
     if (code == SCOPE_ECANCELED && !body) {
         scopei_event(s);
@@ -197,29 +246,27 @@ void scopei_error_returned(struct worker *w, struct scope *s, int code, uint64_t
     if (code != 0 && code != SCOPE_ECANCELED) {
         if (!body)
             (void)add_relaxed(&s->failed, 1);
-        if (!error && !(said.scope && said.code == code))
+        if (!error && !told_same(&said.own, said.inner, code))
             error = error_at(s, error_record(s, code, index, task));
         if (error && code == SCOPE_ERROR && !error->nested) {
             error->nested = said.inner;
             said.inner = NULL;
         }
         const struct culprit by = {.task = task, .index = index, .code = code, .known = true};
-        if (body || s->policy == SCOPE_FAIL_FAST)
+        if (body || scope_policy(s) == SCOPE_FAIL_FAST)
             (void)scopei_cancel(s, body ? SCOPE_REASON_BODY : SCOPE_REASON_SIBLING, &by);
     }
     said_drop(&said);
 }
 
-/* Remembers that w's running task has told its own scope; first: and so cancelled it. */
+/* Remembers what w's running task has told s, its own scope or one around it; first: and so cancelled it. */
 static void said_note(struct worker *w, struct scope *s, int code, uint64_t place, bool first)
 {
-    w->said.scope = s;
-    w->said.code = code;
-    w->said_any = 1;
+    struct told told = {.scope = s, .code = code, .places = TOLD | (first ? TOLD_FIRST : 0)};
     if (place < SCOPE_ERRORS_KEPT)
-        w->said.places |= 1u << place;
-    if (first)
-        w->said.places |= SAID_FIRST;
+        told.places |= 1u << place;
+    told_add(w->open == s ? &w->said.own : &w->said.outer, told);
+    w->said_any = 1;
 }
 
 static int fail(struct scope *s, const char *file, int line, int code, const char *format, va_list args)
@@ -238,18 +285,18 @@ static int fail(struct scope *s, const char *file, int line, int code, const cha
     }
     struct worker *w = worker_self();
     const struct culprit by = {.index = SCOPE_INDEX_BODY, .code = code, .known = true};
-    bool first = s->policy == SCOPE_FAIL_FAST && scopei_cancel(s, SCOPE_REASON_SIBLING, &by);
-    if (w && w->open == s)
+    bool first = scope_policy(s) == SCOPE_FAIL_FAST && scopei_cancel(s, SCOPE_REASON_SIBLING, &by);
+    if (w && w->open && scopei_encloses(s, w))
         said_note(w, s, code, place, first);
     return code;
 }
 
-/* What w's task said with that code to its scope; NULL: nothing kept. */
-static struct scope_error *said_error(const struct worker *w, int code)
+/* What w's task has told its scope with that code; NULL: nothing kept. */
+static struct scope_error *told_error(const struct told *own, int code)
 {
     struct scope_error *same = NULL;
     for (uint64_t place = 0; place < SCOPE_ERRORS_KEPT; place++) {
-        struct scope_error *error = w->said.places & 1u << place ? error_at(w->said.scope, place) : NULL;
+        struct scope_error *error = own->places & 1u << place ? error_at(own->scope, place) : NULL;
         if (error && error->code == code)
             same = error;
     }
@@ -258,9 +305,9 @@ static struct scope_error *said_error(const struct worker *w, int code)
 
 void scopei_error_items(struct worker *w, struct scope *s, int code, struct scope_range items)
 {
-    if (w->said.scope != s || w->said.code != code)
+    if (!told_same(&w->said.own, w->said.inner, code))
         (void)scope_fail_at(s, NULL, 0, code, NULL);
-    struct scope_error *error = said_error(w, code);
+    struct scope_error *error = told_error(&w->said.own, code);
     if (!error)
         return;
     size_t length = strlen(error->message), room = sizeof(error->message) - length;
@@ -304,11 +351,19 @@ static struct scope_errors *group_keep(const struct scope_errors *errors)
     return copy;
 }
 
+static void group_head(const struct scope *s, struct scope_errors *errors)
+{
+    struct site site = scope_site(s);
+    errors->scope_name = load_relaxed_ptr(&s->name); /* Relaxed: our own word. */
+    errors->scope_file = site.file;
+    errors->scope_line = site.line;
+}
+
 /* Sums up the group of s. */
 static void group_finish(const struct scope *s, struct scope_errors *errors, uint64_t total)
 {
     struct group_space *space = scope_group_space(s);
-    errors->scope_name = load_relaxed_ptr(&s->name); /* Relaxed: our own word. */
+    group_head(s, errors);
     errors->total = total;
     errors->kept = total < SCOPE_ERRORS_KEPT ? total : SCOPE_ERRORS_KEPT;
     errors->height = 1;
@@ -331,6 +386,7 @@ static void report_fill(struct scope_report *report, const struct scope *s, int 
     /* Relaxed: every task has ended, and the join has ordered what it counted. */
     report->status = status;
     report->reason = reason;
+    report->policy = scope_policy(s);
     report->spawned = s->root.spawned + load_relaxed(&s->spawned);
     report->failed = load_relaxed(&s->failed);
     report->cancelled = load_relaxed(&s->cancelled);
@@ -359,7 +415,7 @@ static void report_cancelled(struct scope_report *report, const struct scope *s)
 /* What scope_run expects of the frame. */
 static void scope_reset(struct scope *s)
 {
-    s->policy = SCOPE_FAIL_FAST;
+    store_relaxed_u32(&s->policy, SCOPE_FAIL_FAST);
     s->culprit = (struct culprit){0};
     s->special.straggler = (struct culprit){0};
     s->special.straggler_ns = 0;
@@ -370,6 +426,7 @@ static void scope_reset(struct scope *s)
     store_relaxed(&s->cancelled, 0);
     store_relaxed(&s->errors, 0);
     store_relaxed(&s->cancelled_ns, 0);
+    store_relaxed_ptr(&s->canceller, NULL);
     store_relaxed_ptr(&s->name, NULL);
     store_relaxed_ptr(&s->group, NULL);
     s->root.skipped = 0;
@@ -379,7 +436,7 @@ static int outcome_of(const struct scope *s, int body_code, enum scope_reason re
 {
     /* Relaxed: as in report_fill. */
     bool cancelled = reason != SCOPE_REASON_NONE || load_relaxed(&s->cancelled) || body_code == SCOPE_ECANCELED;
-    bool race = s->policy == SCOPE_RACE;
+    bool race = scope_policy(s) == SCOPE_RACE;
     if (race && reason == SCOPE_REASON_WON)
         return SCOPE_OK;
     if (load_relaxed(&s->errors))
@@ -398,7 +455,7 @@ int scopei_error_outcome(struct scope *s, int body_code, struct scope_report *re
     if (total)
         group_finish(s, errors, total);
     if (report) {
-        report->group.scope_name = load_relaxed_ptr(&s->name);
+        group_head(s, &report->group);
         report_fill(report, s, status, reason);
     }
     if (report && reason != SCOPE_REASON_NONE)

@@ -17,7 +17,6 @@
  * before the thief has written it. */
 #include "scope/scope.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,10 +75,12 @@ static void overflow_run(struct worker *w, const struct scopei_slot *at, scopei_
         return;
     }
     *overflow = (struct overflow){.at = at, .level = w->overflow_level++};
+    bool called __attribute__((cleanup(scopei_must_return))) = true;
     if (!scope_cancelled(worker_scope(w))) {
         memcpy(overflow->slot.arg, arg, size);
         run((struct scopei_worker *)(void *)w, &overflow->slot);
     }
+    called = false;
     w->overflow_level--;
     overflow->next = w->overflow;
     w->overflow = overflow;
@@ -173,9 +174,7 @@ struct scope_strand scopei_call_begin(struct scope *s, const char *name)
 {
     struct scopei_worker *self = scopei_self;
     if (!self || !s || self->open != s) {
-        fprintf(stderr, "taskscope: %s_call: the scope given is not the innermost one that the calling thread is in\n",
-                name);
-        abort();
+        scopei_abort("%s_call: the scope given is not the innermost one that the calling thread is in", name);
     }
     struct worker *w = worker_of(self);
     while (w->deque.end - w->deque.bottom < CALL_ROOM && scopei_relieve(w))
@@ -189,8 +188,7 @@ struct scope_strand scopei_call_begin(struct scope *s, const char *name)
 void scopei_call_end(struct scopei_worker *self, struct scope *open, struct scopei_slot *at)
 {
     if (worker_of(self)->deque.shared > slot_of(at)) {
-        fprintf(stderr, "taskscope: a typed task has returned before it had joined all that it forked\n");
-        abort();
+        scopei_abort("a typed task has returned before it had joined all that it forked");
     }
     self->bottom = at;
     self->open = open;
@@ -200,13 +198,22 @@ void scopei_call_end(struct scopei_worker *self, struct scope *open, struct scop
 
 /* In the slot of scope_fork2, first the function and its argument, then its code and what it said. */
 enum { FORK2_FUNCTION, FORK2_ARG };
-enum { FORK2_CODE, FORK2_SAID_SCOPE, FORK2_SAID_INNER, FORK2_SAID_CODE };
+enum { FORK2_CODE, FORK2_TOLD, FORK2_OUTER, FORK2_INNER };
+
+/* Calls fn, which an exception may not leave, nor the thread's end. */
+static int must_return(scope_fn *fn, struct scope *s, void *arg)
+{
+    bool called __attribute__((cleanup(scopei_must_return))) = true;
+    int code = fn(s, arg);
+    called = false;
+    return code;
+}
 
 static int fork2_call(struct scope *s, const struct slot *slot)
 {
     /* Relaxed: our own slot, or acquired with pub. */
     scope_fn *fn = (scope_fn *)(uintptr_t)load_relaxed(&slot->word[TASK_ARG + FORK2_FUNCTION]);
-    return fn(s, (void *)(uintptr_t)load_relaxed(&slot->word[TASK_ARG + FORK2_ARG]));
+    return must_return(fn, s, (void *)(uintptr_t)load_relaxed(&slot->word[TASK_ARG + FORK2_ARG]));
 }
 
 /* What a thief runs: what the function said goes into the slot, too. */
@@ -215,21 +222,26 @@ static void fork2_run(struct worker *w, struct slot *slot)
     int code = fork2_call(w->open, slot);
     struct said said = scopei_said_save(w);
     /* Relaxed, all: released by META. */
-    store_relaxed(&slot->word[TASK_ARG + FORK2_CODE], (uint32_t)code);
-    store_relaxed(&slot->word[TASK_ARG + FORK2_SAID_SCOPE], (uint64_t)(uintptr_t)said.scope);
-    store_relaxed(&slot->word[TASK_ARG + FORK2_SAID_INNER], (uint64_t)(uintptr_t)said.inner);
-    store_relaxed(&slot->word[TASK_ARG + FORK2_SAID_CODE], (uint64_t)said.places << 32 | (uint32_t)said.code);
+    store_relaxed(&slot->word[TASK_ARG + FORK2_CODE],
+                  (uint32_t)code | (uint64_t)said.own.places << 32 | (uint64_t)said.outer.places << 48);
+    store_relaxed(&slot->word[TASK_ARG + FORK2_TOLD], (uint32_t)said.own.code | (uint64_t)said.outer.code << 32);
+    store_relaxed(&slot->word[TASK_ARG + FORK2_OUTER], (uint64_t)(uintptr_t)said.outer.scope);
+    store_relaxed(&slot->word[TASK_ARG + FORK2_INNER], (uint64_t)(uintptr_t)said.inner);
 }
 
 /* The code of a task that a thief has run; what it said is now said by the task that waited. */
 static int fork2_result(struct worker *w, const struct scopei_slot *at)
 {
-    const struct said said = {.scope = (struct scope *)(uintptr_t)at->arg[FORK2_SAID_SCOPE],
-                              .inner = (struct scope_errors *)(uintptr_t)at->arg[FORK2_SAID_INNER],
-                              .code = (int)(uint32_t)at->arg[FORK2_SAID_CODE],
-                              .places = (unsigned)(at->arg[FORK2_SAID_CODE] >> 32)};
+    uint64_t code = at->arg[FORK2_CODE], told = at->arg[FORK2_TOLD];
+    struct said said = {.inner = (struct scope_errors *)(uintptr_t)at->arg[FORK2_INNER]};
+    said.own.places = (uint16_t)(code >> 32);
+    said.own.scope = said.own.places ? w->open : NULL;
+    said.own.code = (int)(uint32_t)told;
+    said.outer.places = (uint16_t)(code >> 48);
+    said.outer.scope = (struct scope *)(uintptr_t)at->arg[FORK2_OUTER];
+    said.outer.code = (int)(uint32_t)(told >> 32);
     scopei_said_add(w, said);
-    return (int)(uint32_t)at->arg[FORK2_CODE];
+    return (int)(uint32_t)code;
 }
 
 /* Joins the fork in the slot; returns its code. */
@@ -273,13 +285,13 @@ int scopei_fork2_slow(struct scope *s, scope_fn *f, void *a, scope_fn *g, void *
     if (!slot && scopei_relieve(w))
         slot = scopei_slot(w, &slow);
     if (!slot) {
-        int second = g(s, b);
-        int first = scope_cancelled(s) ? SCOPE_ECANCELED : f(s, a);
+        int second = must_return(g, s, b);
+        int first = scope_cancelled(s) ? SCOPE_ECANCELED : must_return(f, s, a);
         return second ? second : first;
     }
     fork2_fill(w, slot, f, a);
     scopei_attend(w);
-    int second = g(s, b);
+    int second = must_return(g, s, b);
     int first = fork2_join(w, slot);
     return second ? second : first;
 }
@@ -293,12 +305,12 @@ int scopei_fork2_offer(struct worker *w, scope_fn *f, void *a, scope_fn *g, void
         return scopei_fork2_slow(s, f, a, g, b);
     fork2_fill(w, slot, f, a);
     scopei_offer(w);
-    int second = g(s, b);
+    int second = must_return(g, s, b);
     /* Usually nobody has come, and there is no time to look at requests. */
     bool mine = w->deque.bottom == slot + 1 && !deque_private(&w->deque) && scopei_deque_take(&w->deque);
     if (mine)
         scopei_attend_next(w); /* as nothing is published now */
-    int first = !mine ? fork2_join(w, slot) : scope_cancelled(s) ? SCOPE_ECANCELED : f(s, a);
+    int first = !mine ? fork2_join(w, slot) : scope_cancelled(s) ? SCOPE_ECANCELED : must_return(f, s, a);
     return second ? second : first;
 }
 
@@ -314,6 +326,7 @@ void scopei_forked_run(struct worker *w, const struct task *task)
     struct slot *slot = forked_slot(task);
     const struct node *origin = (const struct node *)(uintptr_t)task->word[TASK_LINEAGE];
     struct said before = scopei_said_save(w);
+    bool called __attribute__((cleanup(scopei_must_return))) = true;
     store_release(&slot->word[TASK_THIEF], (uint64_t)(uintptr_t)w->node); /* pairs with: scopei_task_allowed */
     if (scope_cancelled(origin->scope))
         result_skipped(slot);
@@ -322,6 +335,7 @@ void scopei_forked_run(struct worker *w, const struct task *task)
     else
         ((scopei_forked_fn *)(uintptr_t)task->word[TASK_FUNCTION])((struct scopei_worker *)(void *)w,
                                                                    public_slot(slot));
+    called = false;
     scopei_said_restore(w, before);
 }
 

@@ -202,19 +202,30 @@ bool scopei_node_wait(struct worker *w, struct node *node)
 void scopei_task_drop(const uint64_t *word, void *arg)
 {
     const struct scope_task *task = task_described(word);
+    bool called __attribute__((cleanup(scopei_must_return))) = true;
     if (task && task->dispose)
         task->dispose(arg);
+    called = false;
     if (word[TASK_META] & TASK_HEAP)
         free(arg);
 }
 
-/* Calls it, with its name in view of scope_dump meanwhile. */
+/* Calls a task, which must return. */
+static int task_call(struct scope *s, const uint64_t *word, void *arg)
+{
+    bool called __attribute__((cleanup(scopei_must_return))) = true;
+    int code = task_function(word)(s, arg);
+    called = false;
+    return code;
+}
+
+/* The same, with its name in view of scope_dump meanwhile. */
 static int task_run_described(struct worker *w, struct scope *s, const uint64_t *word, void *arg)
 {
     /* Relaxed, all: for scope_dump. */
     void *before = load_relaxed_ptr(&w->running);
     store_relaxed_ptr(&w->running, (void *)(uintptr_t)task_described(word));
-    int code = task_function(word)(s, arg);
+    int code = task_call(s, word, arg);
     store_relaxed_ptr(&w->running, before);
     return code;
 }
@@ -226,7 +237,7 @@ void scopei_task_run(struct worker *w, struct node *node, struct scope *s, const
     if (__builtin_expect(scope_cancelled(s) && !(meta & TASK_ANYWAY), 0)) {
         node->skipped++;
     } else {
-        int code = meta & TASK_DESCRIBED ? task_run_described(w, s, word, arg) : task_function(word)(s, arg);
+        int code = meta & TASK_DESCRIBED ? task_run_described(w, s, word, arg) : task_call(s, word, arg);
         if (__builtin_expect(error_said(w, code), 0))
             scopei_error_returned(w, s, code, meta >> TASK_INDEX_SHIFT, task_described(word));
         bool late = meta & TASK_DESCRIBED && !(meta & TASK_ANYWAY) && scope_cancelled(s);
@@ -382,9 +393,20 @@ static void run_stolen(struct worker *w, const struct task *task)
         own_scope(w)->reserve_used = false;
 }
 
+/* Hooks: a thread ends inside a scope, or, one of the pool's own, inside a task. */
+static void thread_orphans(struct worker *w)
+{
+    const struct scope *s = worker_scope(w);
+    scopei_abort(
+        "a thread has ended inside scope %s: by pthread_exit or pthread_cancel in code that was compiled without "
+        "-fexceptions, or after a longjmp?",
+        s ? scopei_words(s).text : "(none: a thread of the library's)");
+}
+
 const struct pool_hooks scopei_hooks = {
     .scopes_size = SCOPES_MAX * sizeof(struct scope),
     .ready = proxy_ready,
     .execute = run_stolen,
     .fini = worker_fini,
+    .orphan = thread_orphans,
 };

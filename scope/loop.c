@@ -168,6 +168,7 @@ static int loop_code(const struct loop *loop, int code)
     return failed ? failed : code;
 }
 
+/* The parts of a loop are on the stack, so none may be left but by returning. */
 int scopei_loop_run(struct scope *s, struct part *part)
 {
     struct worker *w = worker_self();
@@ -177,10 +178,12 @@ int scopei_loop_run(struct scope *s, struct part *part)
     part->chunk = 1;
     part->item_ns = 0;
     part->offered = false;
-    if (items > 1 && items <= OFFER_MOST && !part->loop->split && scopei_deque_requested(&w->deque) &&
-        scopei_idle_hungry(w))
-        return loop_code(part->loop, part_offer(w, part));
-    return loop_code(part->loop, part_run(s, part));
+    bool offers = items > 1 && items <= OFFER_MOST && !part->loop->split && scopei_deque_requested(&w->deque) &&
+                  scopei_idle_hungry(w);
+    bool called __attribute__((cleanup(scopei_must_return))) = true;
+    int code = offers ? part_offer(w, part) : part_run(s, part);
+    called = false;
+    return loop_code(part->loop, code);
 }
 
 int scopei_loop_in(struct scope *s, scope_fn *work, void *arg)

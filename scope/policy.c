@@ -143,7 +143,9 @@ static void completed(struct scope *s, const struct culprit *by)
     const struct scope_completion completion = {
         .code = by->code, .index = by->index, .task = by->task, .ok = special->ok, .failed = special->failed};
     w->open = NULL;
+    bool called __attribute__((cleanup(scopei_must_return))) = true;
     int verdict = special->on_complete(s, &completion, special->on_complete_arg);
+    called = false;
     w->open = open;
     if (verdict != 0 && verdict != SCOPE_ECANCELED)
         scopei_error_policy(s, verdict);
@@ -156,7 +158,7 @@ static void completed(struct scope *s, const struct culprit *by)
 void scopei_watched_ended(struct scope *s, const uint64_t *word, int code)
 {
     const struct culprit by = culprit_of(word, code);
-    if (code == 0 && s->policy == SCOPE_RACE)
+    if (code == 0 && scope_policy(s) == SCOPE_RACE)
         (void)scopei_cancel(s, SCOPE_REASON_WON, &by);
     if (s->special.on_complete)
         completed(s, &by);
@@ -166,8 +168,8 @@ void scopei_straggler_note(struct scope *s, const uint64_t *word, int code)
 {
     struct special *special = &s->special;
     uint64_t asked = scopei_cancelled_ns(s), now = scopei_now_ns();
-    if (code != 0 || asked == 0 || now <= asked)
-        return;
+    if (code != 0 || asked == 0 || now <= asked || scopei_cancelled_by(s) == &scopei_self)
+        return; /* the last: by this task, or it was to wait for the one that did */
     pthread_mutex_lock(&special->lock);
     if (now - asked > special->straggler_ns) {
         special->straggler = culprit_of(word, code);

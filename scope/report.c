@@ -267,13 +267,23 @@ static void cancelled_print(struct text *text, const struct scope_report *report
         text_add(text, "    %s did not notice for %.3f ms\n", report->straggler, (double)report->straggler_ns / 1e6);
 }
 
+const char *scopei_policy_text(enum scope_policy policy)
+{
+    return policy == SCOPE_COLLECT ? "collect" : policy == SCOPE_RACE ? "race" : "fail fast";
+}
+
 size_t scope_report_print(const struct scope_report *report, char *out, size_t size)
 {
     struct text text = {.at = size ? out : NULL, .left = out ? size : 0};
     if (!report)
         return 0;
-    text_add(&text, "scope %s: %s, %s\n", report->group.scope_name ? report->group.scope_name : "(unnamed)",
-             scope_strerror(report->status), scopei_reason_text(report->reason));
+    text_add(&text, "scope %s", report->group.scope_name ? report->group.scope_name : "(unnamed)");
+    if (report->group.scope_file)
+        text_add(&text, " (%s:%d)", report->group.scope_file, report->group.scope_line);
+    text_add(&text, ": %s, %s", scope_strerror(report->status), scopei_reason_text(report->reason));
+    if (report->policy != SCOPE_FAIL_FAST)
+        text_add(&text, ", policy %s", scopei_policy_text(report->policy));
+    text_add(&text, "\n");
     text_add(&text, "    %llu tasks: %llu ok, %llu failed, %llu cancelled, %llu skipped\n",
              (unsigned long long)report->spawned, (unsigned long long)report->ok, (unsigned long long)report->failed,
              (unsigned long long)report->cancelled, (unsigned long long)report->skipped);

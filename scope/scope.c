@@ -4,7 +4,6 @@
 #include "sched/inbox.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +65,8 @@ extern inline uint64_t scopei_get(const uint64_t *word);
 extern inline bool scopei_may_push(const struct scopei_worker *w, const struct scopei_slot *at);
 extern inline bool scopei_may_pop(const struct scopei_worker *w, const struct scopei_slot *at);
 extern inline void scopei_innermost(struct scopei_worker *w, struct scope *open, struct scopei_node *node);
+extern inline void scopei_inside_end(const struct scopei_inside *inside);
+extern inline void scopei_must_return(const bool *called);
 extern inline bool scopei_scope_quiet(const struct scopei_scope *s);
 extern inline struct scopei_scope *scopei_scope_open(struct scopei_worker *w);
 extern inline void scopei_scope_drain(struct scopei_worker *w, struct scopei_scope *s);
@@ -87,6 +88,16 @@ static void report_clear(struct scope_report *report)
     report->size = sizeof(*report);
 }
 
+static void place_note(struct scope *s, const struct opening *opening)
+{
+    struct place *place = &s->place;
+    /* Relaxed, all: for ourselves, our tasks, and words. */
+    store_relaxed(&place->generation, load_relaxed(&s->cancel) >> 8);
+    store_relaxed_ptr(&place->file, (void *)(uintptr_t)opening->file);
+    store_relaxed(&place->line, (uint64_t)(unsigned)opening->line);
+    store_relaxed_ptr(&place->stack, opening->stack);
+}
+
 /* The frame for a scope on w. */
 static int frame_next(struct worker *w, struct scope **frame)
 {
@@ -102,23 +113,24 @@ static int frame_next(struct worker *w, struct scope **frame)
 }
 
 /* Opens a scope in a frame of w, inside parent. */
-static void scope_open(struct worker *w, struct scope *s, struct scope *parent, const struct scope_options *options,
-                       struct scope_report *report)
+static void scope_open(struct worker *w, struct scope *s, struct scope *parent, const struct opening *opening)
 {
+    const struct scope_options *options = opening->options;
     store_relaxed_ptr(&s->parent, parent); /* Relaxed, here and below: published by the store of top. */
     if (options) {
         store_relaxed_ptr(&s->token, scope_token_retain(options->token));
         store_relaxed_ptr(&s->name, (void *)(uintptr_t)options->name);
-        s->policy = options->policy;
+        store_relaxed_u32(&s->policy, options->policy);
         scopei_special_init(s, options);
     }
     scopei_put(&s->root.spawned, 0);
     s->root.taken = 0;
     s->root.mark = w->deque.bottom;
     store_relaxed_ptr(&s->root.line.base, w->base);
-    if (report)
-        store_relaxed_ptr(&s->group, &report->group);
+    if (opening->report)
+        store_relaxed_ptr(&s->group, &opening->report->group);
     scopei_cancel_renew(s, special_watched(s) || s->special.limit);
+    place_note(s, opening);
     store_release_ptr(&w->top, s + 1); /* pairs with: worker_visit */
     scopei_cancel_inherit(s);
 }
@@ -136,7 +148,7 @@ static void scope_close(struct worker *w, struct scope *s)
     /* Relaxed, both: our own words.  As scope_run wants them. */
     store_relaxed_ptr(&s->name, NULL);
     store_relaxed_ptr(&s->group, NULL);
-    s->policy = SCOPE_FAIL_FAST;
+    store_relaxed_u32(&s->policy, SCOPE_FAIL_FAST);
     scopei_special_end(s);
 }
 
@@ -163,9 +175,13 @@ int scopei_close_slow(struct scopei_worker *self, struct scope *s, int code)
 /* Inline scope_run: the body has returned code, or said something. */
 int scopei_end_slow(struct scopei_worker *self, struct scope *s, int code)
 {
-    scopei_error_returned((struct worker *)(void *)self, s, code, SCOPE_INDEX_BODY, NULL);
+    struct worker *w = (struct worker *)(void *)self;
+    struct said outward = scopei_said_outward(w, s, &code);
+    scopei_error_returned(w, s, code, SCOPE_INDEX_BODY, NULL);
     scopei_drain_slow(self);
-    return scopei_close_slow(self, s, code);
+    int status = scopei_close_slow(self, s, code);
+    scopei_said_add(w, outward);
+    return status;
 }
 
 /* Inline functions: a task of s has returned code, or said something. */
@@ -204,15 +220,16 @@ static int entry_worker(struct entry *e, const struct scope_options *options)
 }
 
 /* Opens the scope on e->w. */
-static int entry_open(struct entry *e, const struct scope_options *options, struct scope_report *report)
+static int entry_open(struct entry *e, const struct opening *opening)
 {
+    const struct scope_options *options = opening->options;
     struct worker *w = e->w;
     e->outer = w->open;
     e->outer_node = w->node;
     int status = frame_next(w, &e->s);
     if (status != SCOPE_OK)
         return status;
-    scope_open(w, e->s, e->previous ? worker_scope(e->previous) : NULL, options, report);
+    scope_open(w, e->s, e->previous ? worker_scope(e->previous) : NULL, opening);
     if (options && !scopei_special_begin(e->s, options)) {
         scope_close(w, e->s);
         return SCOPE_EAGAIN;
@@ -230,18 +247,19 @@ static void entry_undo(struct entry *e)
         scopei_said_restore(e->previous, e->said);
 }
 
-static int scope_enter(struct entry *e, const struct scope_options *options, struct scope_report *report)
+static int scope_enter(struct entry *e, const struct opening *opening)
 {
-    if (!options_valid(options) || (report && report->size != sizeof(*report)))
+    struct scope_report *report = opening->report;
+    if (!options_valid(opening->options) || (report && report->size != sizeof(*report)))
         return SCOPE_EINVAL;
     if (report)
         report_clear(report);
-    int status = entry_worker(e, options);
+    int status = entry_worker(e, opening->options);
     if (status != SCOPE_OK)
         return status;
     if (e->previous)
         e->said = scopei_said_save(e->previous);
-    status = entry_open(e, options, report);
+    status = entry_open(e, opening);
     if (status != SCOPE_OK)
         entry_undo(e);
     return status;
@@ -249,61 +267,131 @@ static int scope_enter(struct entry *e, const struct scope_options *options, str
 
 /* Scopes end in the thread and in the reverse order in which they were opened.  Who has left one by longjmp ends up here when the
  * scope around it ends. */
-static void entry_check(const struct entry *e)
+static void order_check(const struct worker *w, const struct scope *s)
 {
-    const struct worker *w = worker_self();
-    const struct scope *top = load_relaxed_ptr(&e->w->top); /* Relaxed: our own word, or we abort. */
-    if (w == e->w && top == e->s + 1)
+    const struct scope *top = load_relaxed_ptr(&w->top); /* Relaxed: our own word, or we abort. */
+    if (worker_self() == w && top == s + 1)
         return;
-    const char *name = load_relaxed_ptr(&e->s->name);
-    fprintf(stderr, "taskscope: scope %s ends %s\n", name ? name : "(unnamed)",
-            w == e->w ? "while a scope inside it is still open: was that left by longjmp?"
-                      : "in another thread than it was opened in, or after a thread's end");
-    abort();
+    if (worker_self() != w)
+        scopei_abort("scope %s ends in another thread than it was opened in, or after a thread's end",
+                     scopei_words(s).text);
+    scopei_abort(
+        "scope %s ends while a scope inside it is still open: was %s left by longjmp, or by pthread_exit or an "
+        "exception in code that was compiled without -fexceptions?",
+        scopei_words(s).text, scopei_words(top > s ? top - 1 : s).text);
 }
 
-/* The body has returned code: joins. */
-static int scope_leave(struct entry *e, int code, struct scope_report *report)
+/* An exception, or the end of the thread, has left the body of s.  That may happen only where no fork waits to be joined. */
+static void left_check(const struct worker *w, const struct scope *s)
+{
+    order_check(w, s);
+    bool forked = w->open != s || w->node != &s->root;
+    for (const struct slot *slot = s->root.mark; slot < w->deque.bottom && !forked; slot++)
+        forked = !(load_relaxed(&slot->word[TASK_FUNCTION]) & TASK_SPAWNED); /* Relaxed: our own slot. */
+    if (forked)
+        scopei_abort("an exception, pthread_exit or pthread_cancel has left a typed task or scope_fork2 in scope %s",
+                     scopei_words(s).text);
+}
+
+/* A scope has ended with errors in the running task of w, which has said outward in it: before them, if it was a block. */
+static void task_said(struct worker *w, struct said outward, struct scope_errors *errors, bool block)
+{
+    if (!w || !w->open) { /* a typed task, which returns no codes that they could belong to */
+        scopei_errors_drop(errors);
+        scopei_errors_drop(outward.inner);
+        return;
+    }
+    if (block)
+        scopei_said_add(w, outward);
+    if (errors)
+        scopei_error_inner(w, errors);
+    if (!block)
+        scopei_said_add(w, outward);
+}
+
+/* The body has returned *code, or, NULL, a block has been left: joins. */
+static int scope_leave(struct entry *e, const int *code, struct scope_report *report)
 {
     struct worker *w = e->w;
     struct scope *s = e->s;
     struct scope_errors *errors = NULL;
-    int status = SCOPE_OK;
-    entry_check(e);
-    if (error_said(w, code))
-        scopei_error_returned(w, s, code, SCOPE_INDEX_BODY, NULL);
+    int status = SCOPE_OK, returned = code ? *code : 0;
+    order_check(w, s);
+    struct said outward = scopei_said_outward(w, s, code);
+    if (error_said(w, returned))
+        scopei_error_returned(w, s, returned, SCOPE_INDEX_BODY, NULL);
     scopei_node_drain(w, &s->root);
     bool quiet = scopei_node_wait(w, &s->root);
     scopei_deadline_disarm(s);
-    if (!quiet || code || report || scope_eventful(s) || s->policy == SCOPE_RACE)
-        status = scopei_error_outcome(s, code, report, &errors);
+    if (!quiet || returned || report || scope_eventful(s) || scope_policy(s) == SCOPE_RACE)
+        status = scopei_error_outcome(s, returned, report, &errors);
     scope_close(w, s);
     w->open = e->outer;
     w->node = e->outer_node;
     entry_undo(e);
-    if (errors && e->previous->open)
-        scopei_error_inner(e->previous, errors);
-    else if (errors) /* a typed task, which returns no codes that they could belong to */
-        scopei_errors_drop(errors);
+    task_said(e->previous, outward, errors, !code);
     return status;
 }
 
-int scope_run_with(const struct scope_options *options, struct scope_report *report, scope_fn *body, void *arg)
+/* A body that has been entered. */
+struct running {
+    struct entry e;
+    struct scope_report *report;
+    bool inside; /* and has not returned */
+};
+
+/* A cleanup.  On the usual way there is nothing to do; an exception, or the end of the thread, finds the body still inside. */
+static void running_end(struct running *r)
 {
-    struct entry e = {.w = NULL};
-    int status = body ? scope_enter(&e, options, report) : SCOPE_EINVAL;
-    if (status == SCOPE_OK)
-        status = scope_leave(&e, body(e.s, arg), report);
+    if (!r->inside)
+        return;
+    left_check(r->e.w, r->e.s);
+    (void)scopei_cancel(r->e.s, SCOPE_REASON_BODY, NULL);
+    const int code = SCOPE_OK;
+    int status = scope_leave(&r->e, &code, r->report);
+    if (r->report)
+        r->report->status = status;
+}
+
+/* Inline scope_run: the same. */
+void scopei_body_left(struct scopei_worker *self, struct scope *s, struct scope *outer, struct scopei_node *outer_node)
+{
+    struct worker *w = (struct worker *)(void *)self;
+    left_check(w, s);
+    (void)scopei_cancel(s, SCOPE_REASON_BODY, NULL);
+    (void)scopei_end_slow(self, s, SCOPE_OK);
+    scopei_innermost(self, outer, outer_node);
+    store_release_ptr(&w->top, s); /* pairs with: worker_visit */
+}
+
+/* Not inlined: its own frame lies between the caller's and the body's. */
+__attribute__((noinline)) int scope_run_at(const char *file, int line, const struct scope_options *options,
+                                           struct scope_report *report, scope_fn *body, void *arg)
+{
+    const struct opening opening = {file, line, __builtin_frame_address(0), options, report};
+    struct running r __attribute__((cleanup(running_end))) = {.report = report};
+    int status = body ? scope_enter(&r.e, &opening) : SCOPE_EINVAL;
+    if (status == SCOPE_OK) {
+        r.inside = true;
+        int code = body(r.e.s, arg);
+        r.inside = false;
+        status = scope_leave(&r.e, &code, report);
+    }
     if (report && status != SCOPE_EINVAL)
         report->status = status;
     return status;
 }
 
-struct scope_block scope_block_begin(const struct scope_options *options, int *status)
+int(scope_run_with)(const struct scope_options *options, struct scope_report *report, scope_fn *body, void *arg)
+{
+    return scope_run_at(NULL, 0, options, report, body, arg);
+}
+
+struct scope_block scopei_block_open(const struct opening *opening, int *status)
 {
     struct scope_block block = {.status = status};
     struct entry e = {.w = NULL};
-    int entered = scope_enter(&e, options, NULL);
+    int entered = scope_enter(&e, opening);
     if (entered == SCOPE_OK) {
         block.scope = e.s;
         memcpy(block.saved, &e, sizeof(e));
@@ -313,20 +401,20 @@ struct scope_block scope_block_begin(const struct scope_options *options, int *s
     return block;
 }
 
+__attribute__((noinline)) struct scope_block scope_block_begin(const char *file, int line,
+                                                               const struct scope_options *options, int *status)
+{
+    const struct opening opening = {file, line, __builtin_frame_address(0), options, NULL};
+    return scopei_block_open(&opening, status);
+}
+
 void scope_block_end(struct scope_block *block)
 {
     struct entry e;
     memcpy(&e, block->saved, sizeof(e));
     if (!e.w)
         return;
-    /* The errors of an inner scope that failed in the block belong to the function that the block is in. */
-    struct scope_errors *inner = e.w->said.inner;
-    e.w->said.inner = NULL;
-    int status = scope_leave(&e, 0, NULL);
-    if (inner && e.previous && e.previous->open && !e.previous->said.inner)
-        scopei_error_inner(e.previous, inner);
-    else if (inner)
-        scopei_errors_drop(inner);
+    int status = scope_leave(&e, NULL, NULL);
     if (block->status)
         *block->status = status;
 }

@@ -15,6 +15,7 @@
 #ifndef SCOPE_SCOPE_H
 #define SCOPE_SCOPE_H
 
+#undef SCOPE_DEBUG /* is for user code: the library's own calls are not checked */
 #include "sched/pool.h"
 #include "sched/timer.h"
 #include "scope/taskscope.h"
@@ -81,6 +82,21 @@ struct special {
     uint64_t ok, failed; /* how many tasks have returned 0, and a code that is an error */
 };
 
+/* A line of the user's. */
+struct site {
+    const char *file; /* a string literal; NULL: not known */
+    int line;
+};
+
+/* Where a scope was opened.  O writes, anybody reads.  An inline scope_run does not know, and leaves that of the scope before. */
+struct place {
+    struct atomic_u64 generation; /* of the scope that the rest is about, as in the word cancel */
+    struct atomic_ptr file;       /* const char * */
+    struct atomic_u64 line;
+    struct atomic_ptr
+        stack; /* where on the opener's stack: what is farther from its beginning ends before the scope does */
+};
+
 /* Scopes live in the worker's stack of frames, so their memory is only ever reused for scopes: a canceller may look at one
  * that has just ended.  cancel, parent and root are known to the inline functions of taskscope.h, as struct scopei_scope.
  * What is said to be as scope_run wants it is so whenever no scope is open in the frame. */
@@ -92,7 +108,7 @@ struct scope {
     struct atomic_ptr token;  /* struct scope_token *: held; NULL, which scope_run wants */
     /* I, while open */
     struct atomic_ptr name;   /* const char *: scope_run wants NULL */
-    enum scope_policy policy; /* scope_run wants SCOPE_FAIL_FAST */
+    struct atomic_u32 policy; /* enum scope_policy: scope_run wants SCOPE_FAIL_FAST */
     /* O, owner only */
     bool reserve_used;
     /* Anybody: where errors are kept */
@@ -110,7 +126,9 @@ struct scope {
     struct special special;
     /* Whoever cancelled it, a task of it or the timer; read when all is done, or as a hint */
     struct atomic_u64 cancelled_ns; /* when */
+    struct atomic_ptr canceller;    /* which thread: where its scopei_self is */
     struct culprit culprit;
+    struct place place; /* kept when the scope has ended: debug.c may want to say it */
 };
 
 /* Where the errors of the scope in a frame are kept if there is no report.  It is there before the frame is first used, for many
@@ -137,7 +155,39 @@ static inline struct scope *worker_scope(const struct worker *w)
     return w->node ? w->node->scope : NULL;
 }
 
+static inline enum scope_policy scope_policy(const struct scope *s)
+{
+    return (enum scope_policy)load_relaxed_u32(
+        &s->policy); /* Relaxed: does not change while s is open; or for words. */
+}
+
+/* True if s->place is about s, or, if s has ended, about the last scope in the frame. */
+static inline bool scope_placed(const struct scope *s)
+{
+    return load_relaxed(&s->place.generation) == load_relaxed(&s->cancel) >> 8; /* Relaxed: our own, or for words. */
+}
+
+/* Where s was opened, as far as is known. */
+static inline struct site scope_site(const struct scope *s)
+{
+    if (!scope_placed(s))
+        return (struct site){NULL, 0};
+    return (struct site){load_relaxed_ptr(&s->place.file), (int)load_relaxed(&s->place.line)}; /* Relaxed: as above. */
+}
+
 /* ----------------------------------------------------------------------------------------------------------- scope.c */
+
+/* How a scope is opened, and where. */
+struct opening {
+    const char *file;
+    int line;
+    void *stack; /* as in struct place */
+    const struct scope_options *options;
+    struct scope_report *report;
+};
+
+/* The same as scope_block_begin. */
+struct scope_block scopei_block_open(const struct opening *opening, int *status);
 
 /* A slot for a task of w's innermost node, to be filled, and followed by scopei_attend if it is slow; NULL: the deque is full. */
 struct slot *scopei_slot(struct worker *w, bool *slow);
@@ -235,8 +285,20 @@ void scopei_cancel_inherit(struct scope *s);
 /* Cancels s and what is inside it; true if this call was first.  by: the task that did it; NULL: none. */
 bool scopei_cancel(struct scope *s, enum scope_reason reason, const struct culprit *by);
 
-/* When s was cancelled; 0: not known.  Its owner, when all is done. */
+/* When s was cancelled; 0: not known.  And by which thread, if that is.  Its owner, when all is done, or a task of it. */
 uint64_t scopei_cancelled_ns(const struct scope *s);
+const void *scopei_cancelled_by(const struct scope *s);
+
+/* ----------------------------------------------------------------------------------------------------------- debug.c */
+
+/* Prints a line on stderr, after "taskscope: ", and ends the program. */
+void scopei_abort(const char *format, ...) __attribute__((noreturn, cold, format(printf, 1, 2)));
+
+/* An open scope of the caller's in words: its name, and where it was opened. */
+struct words {
+    char text[200];
+};
+struct words scopei_words(const struct scope *s);
 
 /* ----------------------------------------------------------------------------------------------------------- error.c */
 
@@ -254,6 +316,10 @@ void scopei_said_restore(struct worker *w, struct said said);
 /* w's running task has said this, too, in a part of it that ran elsewhere. */
 void scopei_said_add(struct worker *w, struct said said);
 
+/* The body of s has returned *code on w: what it has told the scopes around s, for the task that has opened s; no longer w's.
+ * code: NULL: a block, whose inner errors are that task's, too. */
+struct said scopei_said_outward(struct worker *w, const struct scope *s, const int *code);
+
 /* Keeps the errors of an inner scope that has ended on w, in case the running task returns them. */
 void scopei_error_inner(struct worker *w, struct scope_errors *errors);
 
@@ -261,8 +327,9 @@ void scopei_error_inner(struct worker *w, struct scope_errors *errors);
 struct scope_errors *scopei_errors_create(void);
 void scopei_errors_retain(struct scope_errors *errors);
 
-/* Why a scope was cancelled, in words. */
+/* Why a scope was cancelled, and its policy, in words. */
 const char *scopei_reason_text(enum scope_reason reason);
+const char *scopei_policy_text(enum scope_policy policy);
 
 /* Frees the errors of an inner scope that nobody can return. */
 void scopei_errors_drop(struct scope_errors *errors);
@@ -287,7 +354,7 @@ int scopei_error_outcome(struct scope *s, int body_code, struct scope_report *re
 /* s is special: its tasks are watched or limited. */
 static inline bool special_watched(const struct scope *s)
 {
-    return s->policy == SCOPE_RACE || s->special.on_complete;
+    return scope_policy(s) == SCOPE_RACE || s->special.on_complete;
 }
 
 /* Gives s, which is being opened, what the options ask for.  The deadline is set by scopei_special_begin. */

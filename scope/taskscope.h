@@ -40,7 +40,11 @@
  * With one worker, spawned tasks run when the scope waits, the newest first; a spawn that finds the worker's queue full
  * (4096 tasks) first runs the newest 256 of them, inside itself.
  *
- * Compile with `cc program.c $(pkg-config --cflags --libs taskscope)`. */
+ * Compile with `cc program.c $(pkg-config --cflags --libs taskscope)`.
+ *
+ * Code compiled with -DSCOPE_DEBUG, against the same archive, is checked as it runs, at some cost: a spawn into a scope that has
+ * ended aborts the program (one into a later scope in the same memory is not noticed), an argument in a stack frame that ends before the scope is warned of, once a place, and
+ * SCOPE_EINVAL and SCOPE_EPERM are told, all on stderr and with the places of the call and of the scope's opening. */
 #ifndef TASKSCOPE_H
 #define TASKSCOPE_H
 
@@ -95,7 +99,7 @@ enum scope_reason {
     SCOPE_REASON_NONE = 0,
     SCOPE_REASON_EXPLICIT, /* scope_cancel */
     SCOPE_REASON_SIBLING,  /* a task of the scope failed, or scope_fail was called */
-    SCOPE_REASON_BODY,     /* the body failed */
+    SCOPE_REASON_BODY,     /* the body failed, or an exception left it */
     SCOPE_REASON_PARENT,   /* an enclosing scope was cancelled */
     SCOPE_REASON_TOKEN,    /* the scope's token was cancelled */
     SCOPE_REASON_DEADLINE, /* the scope's deadline passed */
@@ -204,6 +208,8 @@ struct scope_code {
 /* A group of errors: exact totals, and the first SCOPE_ERRORS_KEPT in the order in which they were recorded. */
 struct scope_errors {
     const char *scope_name; /* from the options; NULL */
+    const char *scope_file; /* where the scope was opened; NULL: not known */
+    int scope_line;
     uint64_t total;
     uint64_t kept;                             /* min(total, SCOPE_ERRORS_KEPT) */
     unsigned height;                           /* how many groups lie inside each other, this one included */
@@ -217,6 +223,7 @@ struct scope_errors {
 struct scope_report {
     size_t size;
     int status;               /* the same as was returned */
+    enum scope_policy policy; /* of the scope */
     enum scope_reason reason; /* SCOPE_REASON_NONE: the scope was not cancelled */
     uint64_t spawned;         /* tasks accepted by spawn calls; the body is not counted */
     uint64_t ok;              /* returned 0 */
@@ -229,7 +236,7 @@ struct scope_report {
     uint64_t quiet_ns; /* from the request to cancel until every task had ended; 0: not cancelled */
     const char
         *straggler; /* the described task that ended last of those that returned 0 after the request: it may never have
-                               * polled.  NULL: none */
+                               * polled.  Not one that made the request.  NULL: none */
     uint64_t straggler_ns; /* after the request */
     struct scope_errors group;
 };
@@ -279,13 +286,20 @@ bool scope_error_has_code(const struct scope_error *error, void *arg);
  *            SCOPE_ECANCELED: no error, but the scope was cancelled (possibly after its last task had ended), or a
  *            task returned SCOPE_ECANCELED.  SCOPE_EINVAL, SCOPE_ENOMEM, SCOPE_EDEPTH, SCOPE_EFORK: the body was not run.
  *   Cancel   if the enclosing scope is cancelled already, the body still runs and is told at its first poll.
- *   Memory   what the tasks wrote is visible to the caller. */
+ *   Memory   what the tasks wrote is visible to the caller.
+ *   Leaving  a C++ exception that leaves the body cancels the scope and goes on when every task has ended; so do pthread_exit and
+ *            pthread_cancel, if all code on the way to the thread's beginning is compiled with -fexceptions, or if this is
+ *            the thread's only open scope.  Else, and whenever they leave a task, a typed task or scope_fork2, the program
+ *            is aborted with a message (an exception that nobody catches ends the program before that). */
 SCOPEI_INLINE int scope_run(scope_fn *body, void *arg);
 
 /* The same with options and a report, either of which may be NULL.  On SCOPE_EINVAL the report is not touched: test what is
  * returned.  Also returns SCOPE_TIMEOUT; SCOPE_ENOWINNER; SCOPE_EAGAIN: the system refused the thread that watches deadlines, and
- * the body was not run. */
+ * the body was not run.  The report, and scope_dump, say where the call stands. */
 int scope_run_with(const struct scope_options *options, struct scope_report *report, scope_fn *body, void *arg);
+int scope_run_at(const char *file, int line, const struct scope_options *options, struct scope_report *report,
+                 scope_fn *body, void *arg);
+#define scope_run_with(...) scope_run_at(__FILE__, __LINE__, __VA_ARGS__)
 
 /* A scope as a block of the calling function:
  *
@@ -299,20 +313,20 @@ int scope_run_with(const struct scope_options *options, struct scope_report *rep
  * SCOPE (name, options, status): name: the struct scope * inside the block; options: as for scope_run_with; status: int *, told at
  * the end what scope_run would return, or before it if the block is not run; NULL.  The block has no return code: scope_fail
  * records its errors.  Without a status nobody learns that the block was not run, or failed.  It must be left in the thread and the order in which it was entered (else the program is
- * aborted); longjmp out of it is undefined. */
-#define SCOPE(identifier, options, status)                                                   \
-    for (struct scope_block scopei_##identifier                                              \
-         __attribute__((cleanup(scope_block_end))) = scope_block_begin((options), (status)); \
-         scopei_##identifier.scope; scopei_##identifier.scope = NULL)                        \
+ * aborted); longjmp out of it is undefined.  A C++ exception, or the end of the thread, joins it without cancelling; for the rest see scope_run. */
+#define SCOPE(identifier, options, status)                                                                       \
+    for (struct scope_block scopei_##identifier                                                                  \
+         __attribute__((cleanup(scope_block_end))) = scope_block_begin(__FILE__, __LINE__, (options), (status)); \
+         scopei_##identifier.scope; scopei_##identifier.scope = NULL)                                            \
         for (struct scope *identifier = scopei_##identifier.scope; identifier; identifier = NULL)
 
 /* What SCOPE is made of.  Private fields. */
 struct scope_block {
     struct scope *scope;
     int *status;
-    void *saved[8];
+    void *saved[10];
 };
-struct scope_block scope_block_begin(const struct scope_options *options, int *status);
+struct scope_block scope_block_begin(const char *file, int line, const struct scope_options *options, int *status);
 void scope_block_end(struct scope_block *block);
 
 /* Spawns fn(s, arg) into s: it runs once, at some time before the scope's scope_run returns, on any worker of the pool.
@@ -355,8 +369,8 @@ SCOPEI_INLINE bool scope_cancelled(const struct scope *s);
 /* Why s was cancelled; SCOPE_REASON_NONE if it was not. */
 SCOPEI_INLINE enum scope_reason scope_reason(const struct scope *s);
 
-/* Writes the tree of open scopes of the process to a file descriptor, in words: names, why they are cancelled, counts, deadlines,
- * and which described task each worker runs.  For a program that seems to hang; other threads go on meanwhile, so names
+/* Writes the tree of open scopes of the process to a file descriptor, in words: names, places where they were opened (if known),
+ * policies, why they are cancelled, counts, deadlines, and which described task each worker runs.  For a program that seems to hang; other threads go on meanwhile, so names
  * should be string literals.  Any thread; async-signal-safe.  Returns SCOPE_OK, or SCOPE_EINVAL: fd cannot be written to. */
 int scope_dump(int fd);
 
@@ -382,7 +396,8 @@ int scope_unshield(struct scope *s);
 void *scope_local_value(const struct scope *s, const void *key);
 
 /* Records an error with a printf-style message for s, cancels s if its policy is SCOPE_FAIL_FAST, and returns code, to be used as
- * `return scope_fail(s, code, "...", ...)`: a task that returns the code is not recorded a second time.  A code of 0 is
+ * `return scope_fail(s, code, "...", ...)`: a task that returns the code is not recorded a second time, also if s is a scope around
+ * the innermost one and the code, or the inner scope's failure by it, is returned up to s.  A code of 0 is
  * recorded as SCOPE_EINVAL.  The error says where the call stands. */
 int scope_fail(struct scope *s, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int scope_fail_at(struct scope *s, const char *file, int line, int code, const char *format, ...)
@@ -540,7 +555,7 @@ unsigned scope_pool_workers(const struct scope_pool *pool);
 #define SCOPEI_SPECIAL 0x40u     /* spawns into it are not the usual ones */
 #define SCOPEI_EVENT 0x80u       /* something for its end to look at */
 #define SCOPEI_EVENTFUL 0xffu    /* any of these */
-#define SCOPEI_SCOPE_SIZE 704u
+#define SCOPEI_SCOPE_SIZE 768u
 #define SCOPEI_BIAS ((uint64_t)1 << 62)
 #define SCOPEI_SPAWNED ((uint64_t)1 << 63) /* in the word function */
 #define SCOPEI_FORK2 1u                    /* in place of a function: scope_fork2 */
@@ -594,6 +609,8 @@ int scopei_fork2_slow(struct scope *s, scope_fn *f, void *a, scope_fn *g, void *
 int scopei_join2_slow(struct scopei_worker *w, struct scopei_slot *at, int second);
 struct scope_strand scopei_call_begin(struct scope *s, const char *name);
 void scopei_call_end(struct scopei_worker *w, struct scope *s, struct scopei_slot *at);
+void scopei_body_left(struct scopei_worker *w, struct scope *s, struct scope *outer, struct scopei_node *outer_node);
+void scopei_task_left(void) __attribute__((noreturn, cold));
 
 typedef void scopei_forked_fn(struct scopei_worker *w, struct scopei_slot *slot);
 void scopei_fork_slow(struct scopei_worker *w, struct scopei_slot *at, scopei_forked_fn *run, const void *arg,
@@ -637,6 +654,26 @@ SCOPEI_INLINE bool scopei_may_push(const struct scopei_worker *w, const struct s
 SCOPEI_INLINE bool scopei_may_pop(const struct scopei_worker *w, const struct scopei_slot *at)
 {
     return (uint64_t)(uintptr_t)at >= scopei_get(&w->floor);
+}
+
+/* Cleanups of functions that call the user's.  On the usual way out they find nothing to do, which compilers know; an exception,
+ * or the end of the thread, finds what is left. */
+struct scopei_inside {
+    struct scopei_worker *w; /* NULL: the body has returned */
+    struct scope *s, *outer;
+    struct scopei_node *outer_node;
+};
+
+SCOPEI_INLINE void scopei_inside_end(const struct scopei_inside *inside)
+{
+    if (SCOPEI_UNLIKELY(inside->w != NULL))
+        scopei_body_left(inside->w, inside->s, inside->outer, inside->outer_node);
+}
+
+SCOPEI_INLINE void scopei_must_return(const bool *called)
+{
+    if (SCOPEI_UNLIKELY(*called))
+        scopei_task_left();
 }
 
 SCOPEI_INLINE int scope_spawn(struct scope *s, scope_fn *fn, void *arg)
@@ -688,6 +725,7 @@ SCOPEI_INLINE struct scopei_scope *scopei_scope_open(struct scopei_worker *w)
 SCOPEI_INLINE void scopei_scope_drain(struct scopei_worker *w, struct scopei_scope *s)
 {
     struct scopei_slot *mark = s->root.mark, *slot;
+    bool called __attribute__((cleanup(scopei_must_return))) = false;
     while ((slot = w->bottom - 1) >= mark) {
         uint64_t meta = scopei_get(&slot->meta);
         /* A request or a published task, a cancelled scope, a task with a copied argument. */
@@ -699,7 +737,9 @@ SCOPEI_INLINE void scopei_scope_drain(struct scopei_worker *w, struct scopei_sco
         w->bottom = slot;
         s->root.taken++;
         scope_fn *fn = (scope_fn *)(uintptr_t)(scopei_get(&slot->function) & ~SCOPEI_SPAWNED);
+        called = true;
         int code = fn((struct scope *)s, (void *)(uintptr_t)scopei_get(&slot->arg[0]));
+        called = false;
         if (SCOPEI_UNLIKELY((uint64_t)(unsigned)code | w->said_any))
             scopei_task_ended(w, (struct scope *)s, code, meta >> SCOPEI_INDEX_SHIFT);
     }
@@ -717,13 +757,15 @@ SCOPEI_INLINE int scope_run(scope_fn *body, void *arg)
 {
     struct scopei_worker *w = scopei_self;
     if (SCOPEI_UNLIKELY(!body || !w || !w->open || w->said_any || w->top >= w->fresh))
-        return scope_run_with(NULL, NULL, body, arg);
+        return (scope_run_with)(NULL, NULL, body, arg);
     struct scope *outer = w->open;
     struct scopei_node *outer_node = w->node;
     struct scopei_scope *s = scopei_scope_open(w);
     int status = SCOPE_OK;
     scopei_innermost(w, (struct scope *)s, &s->root);
+    struct scopei_inside inside __attribute__((cleanup(scopei_inside_end))) = {w, (struct scope *)s, outer, outer_node};
     int code = body((struct scope *)s, arg);
+    inside.w = NULL;
     if (SCOPEI_UNLIKELY((uint64_t)(unsigned)code | w->said_any)) {
         status = scopei_end_slow(w, (struct scope *)s, code);
     } else {
@@ -841,7 +883,9 @@ SCOPEI_INLINE void scopei_words_get(const struct scopei_slot *slot, void *to, si
     SCOPEI_WARM result name##_call(struct scope *scopei_scope, argument scopei_arg)                     \
     {                                                                                                   \
         struct scope_strand scopei_strand = scopei_call_begin(scopei_scope, #name);                     \
+        bool scopei_called __attribute__((cleanup(scopei_must_return))) = true;                         \
         result scopei_result = name(scopei_strand, scopei_arg);                                         \
+        scopei_called = false;                                                                          \
         scopei_call_end(scopei_strand.worker, scopei_scope, scopei_strand.at);                          \
         return scopei_result;                                                                           \
     }                                                                                                   \
@@ -923,11 +967,15 @@ SCOPEI_INLINE int scope_fork2(struct scope *s, scope_fn *f, void *a, scope_fn *g
     scopei_put(&slot->arg[0], (uint64_t)(uintptr_t)f);
     scopei_put(&slot->arg[1], (uint64_t)(uintptr_t)a);
     w->bottom = slot + 1;
+    bool called __attribute__((cleanup(scopei_must_return))) = true;
     int second = g(s, b);
+    called = false;
     if (SCOPEI_UNLIKELY(w->bottom != slot + 1 || !scopei_may_pop(w, slot) || scope_cancelled(s)))
         return scopei_join2_slow(w, slot, second);
     w->bottom = slot;
+    called = true;
     int first = f(s, a);
+    called = false;
     return second ? second : first;
 }
 
@@ -946,6 +994,26 @@ SCOPEI_INLINE struct scope_report scope_report_init(void)
     report.size = sizeof(report);
     return report;
 }
+
+/* What code compiled with -DSCOPE_DEBUG calls instead: the same, checked, and told where it stands. */
+int scopei_debug_run(const char *file, int line, const struct scope_options *options, struct scope_report *report,
+                     scope_fn *body, void *arg);
+struct scope_block scopei_debug_block(const char *file, int line, const struct scope_options *options, int *status);
+int scopei_debug_spawn(const char *file, int line, struct scope *s, scope_fn *fn, void *arg);
+int scopei_debug_spawn_copy(const char *file, int line, struct scope *s, scope_fn *fn, const void *arg, size_t size);
+int scopei_debug_spawn_task(const char *file, int line, struct scope *s, const struct scope_task *task, void *arg);
+int scopei_debug_try_spawn(const char *file, int line, struct scope *s, const struct scope_task *task, void *arg);
+
+#ifdef SCOPE_DEBUG
+#undef scope_run_with
+#define scope_run(...) scopei_debug_run(__FILE__, __LINE__, NULL, NULL, __VA_ARGS__)
+#define scope_run_with(...) scopei_debug_run(__FILE__, __LINE__, __VA_ARGS__)
+#define scope_block_begin(...) scopei_debug_block(__VA_ARGS__)
+#define scope_spawn(...) scopei_debug_spawn(__FILE__, __LINE__, __VA_ARGS__)
+#define scope_spawn_copy(...) scopei_debug_spawn_copy(__FILE__, __LINE__, __VA_ARGS__)
+#define scope_spawn_task(...) scopei_debug_spawn_task(__FILE__, __LINE__, __VA_ARGS__)
+#define scope_try_spawn(...) scopei_debug_try_spawn(__FILE__, __LINE__, __VA_ARGS__)
+#endif
 
 #ifdef __cplusplus
 }

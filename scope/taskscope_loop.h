@@ -28,6 +28,7 @@
  *             done.  SCOPE_EINVAL: a NULL, a range that ends before it begins, a size that makes no sense; SCOPE_EPERM: s is not the
  *             innermost scope of the caller: nothing was done.  With s NULL instead what scope_run returns, if a chunk failed.
  *   Memory    none, unless it says so.  What the chunks wrote is visible to the caller.
+ *   Leaving   a function given to a loop must return: an exception or pthread_exit that leaves it ends the program.
  * The way that a loop is divided, at the far half and on request, is known as lazy binary splitting (Tzannes et al., 2010). */
 #ifndef TASKSCOPE_LOOP_H
 #define TASKSCOPE_LOOP_H

@@ -371,6 +371,89 @@ static void timeout_waits_for_the_straggler(void)
     }
 }
 
+/* Who has cancelled the scope has noticed, however late it ends. */
+
+static struct scope_token *straggler_token;
+
+static int cancels_own(struct scope *s, void *arg)
+{
+    (void)arg;
+    CHECK_EQ_INT(scope_cancel(s), 1);
+    usleep(3000);
+    return 0;
+}
+
+static int cancels_token(struct scope *s, void *arg)
+{
+    (void)arg;
+    CHECK_EQ_INT(scope_token_cancel(straggler_token), 1);
+    CHECK(scope_cancelled(s));
+    usleep(3000);
+    return 0;
+}
+
+static int cancels_around(struct scope *s, void *arg)
+{
+    CHECK_EQ_INT(scope_cancel(arg), 1);
+    CHECK(scope_cancelled(s));
+    usleep(3000);
+    return 0;
+}
+
+static int fails_and_returns(struct scope *s, void *arg)
+{
+    (void)arg;
+    (void)scope_fail(s, 5, "told");
+    usleep(3000);
+    return 0;
+}
+
+static const SCOPE_DESCRIBE(cancelling, .fn = cancels_own);
+static const SCOPE_DESCRIBE(cancelling_token, .fn = cancels_token);
+static const SCOPE_DESCRIBE(cancelling_around, .fn = cancels_around);
+static const SCOPE_DESCRIBE(failing_late, .fn = fails_and_returns);
+
+struct spawned_in {
+    const struct scope_task *task;
+    struct scope *around;
+};
+
+static int spawns_it(struct scope *s, void *arg)
+{
+    struct spawned_in *in = arg;
+    CHECK_EQ_INT(scope_spawn_task(s, in->task, in->around), SCOPE_OK);
+    return 0;
+}
+
+static int runs_it_around(struct scope *s, void *arg)
+{
+    struct scope_report report;
+    struct spawned_in *in = arg;
+    in->around = s;
+    (void)run_checked(NULL, &report, spawns_it, in);
+    CHECK_EQ_INT(report.reason, SCOPE_REASON_PARENT);
+    CHECK(report.straggler == NULL);
+    return 0;
+}
+
+static void canceller_is_no_straggler(void)
+{
+    static const struct scope_task *const tasks[] = {&cancelling, &cancelling_token, &failing_late};
+    for (int i = 0; i < 3; i++) {
+        struct scope_options options = scope_options_init();
+        struct scope_report report;
+        struct spawned_in in = {.task = tasks[i]};
+        straggler_token = options.token = scope_token_create();
+        (void)run_checked(&options, &report, spawns_it, &in);
+        CHECK(report.reason != SCOPE_REASON_NONE);
+        CHECK(report.straggler == NULL);
+        scope_report_fini(&report);
+        scope_token_release(straggler_token);
+    }
+    struct spawned_in in = {.task = &cancelling_around};
+    CHECK_EQ_INT(scope_run(runs_it_around, &in), SCOPE_ECANCELED);
+}
+
 static int cleans_up(struct scope *s, void *arg)
 {
     (void)s, (void)arg;
@@ -429,5 +512,6 @@ int main(void)
     check_run("scenario_35_first_reason_stays", first_reason_stays);
     check_run("scenario_36_cause_names_the_task", cause_names_the_task);
     check_run("scenario_37_timeout_waits_for_the_straggler", timeout_waits_for_the_straggler);
+    check_run("scenario_37_canceller_is_no_straggler", canceller_is_no_straggler);
     return check_done();
 }

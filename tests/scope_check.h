@@ -82,7 +82,7 @@ static inline int run_checked(const struct scope_options *options, struct scope_
                               void *arg)
 {
     *report = scope_report_init();
-    int status = scope_run_with(options, report, body, arg);
+    int status = (scope_run_with)(options, report, body, arg); /* the function: no place in the texts */
     CHECK_EQ_INT(report->status, status);
     check_report(report);
     return status;

@@ -39,12 +39,16 @@ static int inner(struct scope *s, void *arg)
     return 0;
 }
 
+static int inner_line;
+
 static int outer(struct scope *s, void *arg)
 {
     struct scope_options options = scope_options_init();
     (void)s;
     options.name = "inner";
     options.timeout_ns = 3600000000000u;
+    options.policy = SCOPE_COLLECT;
+    inner_line = __LINE__ + 1;
     return scope_run_with(&options, NULL, inner, arg);
 }
 
@@ -52,9 +56,13 @@ static void tells_names_counts_deadlines_tasks(void)
 {
     struct scope_options options = scope_options_init();
     options.name = "outer";
-    CHECK_EQ_INT(scope_run_with(&options, NULL, outer, NULL), SCOPE_OK);
-    bool good = CHECK(strstr(text, "scope outer: not cancelled, 0 spawned") != NULL);
-    good &= CHECK(strstr(text, "scope inner in outer: not cancelled, 1 spawned, deadline in 3") != NULL);
+    CHECK_EQ_INT((scope_run_with)(&options, NULL, outer, NULL), SCOPE_OK);
+    char expected[200];
+    (void)snprintf(expected, sizeof(expected), "scope inner (%s:%d) in outer: not cancelled, 1 spawned, deadline in 3",
+                   __FILE__, inner_line);
+    bool good = CHECK(strstr(text, "scope outer: not cancelled, 0 spawned\n") != NULL);
+    good &= CHECK(strstr(text, expected) != NULL);
+    good &= CHECK(strstr(text, " ms, policy collect\n") != NULL);
     good &= CHECK(strstr(text, "runs dumping") != NULL);
     if (!good)
         printf("%s", text);

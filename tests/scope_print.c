@@ -112,7 +112,7 @@ static void nested_failures_exact(void)
     options.policy = SCOPE_COLLECT;
     options.name = "outer";
     CHECK_EQ_INT(run_checked(&options, &report, tree_body, &tally), SCOPE_ERROR);
-    check_text(&report, "scope outer: a task failed, not cancelled\n"
+    check_text(&report, "scope outer: a task failed, not cancelled, policy collect\n"
                         "    2 tasks: 1 ok, 1 failed, 0 cancelled, 0 skipped\n"
                         "    body: error 7 (task error): the body, too\n"
                         "    task 1: error -7001 (a task failed)\n"
@@ -120,7 +120,7 @@ static void nested_failures_exact(void)
                         "        task 0: error 5 (task error): bad value 5\n");
     scope_report_fini(&report);
     CHECK_EQ_INT(run_checked(&options, &report, collect_tree_body, &tally), SCOPE_ERROR);
-    check_text(&report, "scope outer: a task failed, cancelled since the body failed\n"
+    check_text(&report, "scope outer: a task failed, cancelled since the body failed, policy collect\n"
                         "    2 tasks: 0 ok, 0 failed, 0 cancelled, 2 skipped\n"
                         "    body: error 7 (task error): the body, too\n"
                         "    body: error 11 (task error)\n");
@@ -141,7 +141,7 @@ static void more_than_kept_exact(void)
     struct scope_report report;
     options.policy = SCOPE_COLLECT;
     CHECK_EQ_INT(run_checked(&options, &report, many_body, &code), SCOPE_ERROR);
-    check_text(&report, "scope (unnamed): a task failed, not cancelled\n"
+    check_text(&report, "scope (unnamed): a task failed, not cancelled, policy collect\n"
                         "    10 tasks: 0 ok, 10 failed, 0 cancelled, 0 skipped\n"
                         "    task 9: error 1 (task error)\n"
                         "    task 8: error 1 (task error)\n"
@@ -152,6 +152,21 @@ static void more_than_kept_exact(void)
                         "    task 3: error 1 (task error)\n"
                         "    task 2: error 1 (task error)\n"
                         "    2 more\n");
+}
+
+static void place_exact(void)
+{
+    struct tally tally = {0};
+    struct scope_options options = options_of(pool);
+    struct scope_report report = scope_report_init();
+    char expected[200];
+    int line = __LINE__ + 1;
+    CHECK_EQ_INT(scope_run_with(&options, &report, nothing_body, &tally), SCOPE_OK);
+    (void)snprintf(expected, sizeof(expected),
+                   "scope (unnamed) (%s:%d): success, not cancelled\n"
+                   "    1 tasks: 1 ok, 0 failed, 0 cancelled, 0 skipped\n",
+                   __FILE__, line);
+    check_text(&report, expected);
 }
 
 static void null_and_unfilled_harmless(void)
@@ -170,6 +185,7 @@ int main(void)
     check_run("print_cancelled_exact", cancelled_exact);
     check_run("print_nested_failures_exact", nested_failures_exact);
     check_run("print_more_than_kept_exact", more_than_kept_exact);
+    check_run("print_place_exact", place_exact);
     check_run("print_null_and_unfilled_harmless", null_and_unfilled_harmless);
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
     return check_done();

@@ -1,0 +1,224 @@
+// Exceptions, and ends of threads, in C++: `unwind CASE` runs one case; tests/unwind.sh knows which of them end well.
+#include <taskscope.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+#include <pthread.h>
+#include <unistd.h>
+
+static std::atomic<int> ran, started, destroyed;
+
+static int counts(struct scope *, void *)
+{
+    usleep(200);
+    ran++;
+    return 0;
+}
+
+static int lasts(struct scope *s, void *)
+{
+    started = 1;
+    while (!scope_cancelled(s))
+        usleep(10);
+    usleep(1000);
+    ran++;
+    return SCOPE_ECANCELED;
+}
+
+struct destroyed_late {
+    int expected;
+    ~destroyed_late() { destroyed += ran == expected; }
+};
+
+// A body that is left while a task of it runs elsewhere; the others never start.
+static int throws(struct scope *s, void *)
+{
+    started = 0;
+    ran = 0;
+    scope_spawn(s, lasts, nullptr);
+    for (int i = 0; !started && i < 50; i++)
+        scope_fork2(s, counts, nullptr, [](struct scope *, void *) { return 0; }, nullptr);
+    ran = 0;
+    throw 5;
+}
+
+static int nested(struct scope *, void *arg)
+{
+    int *levels = static_cast<int *>(arg);
+    return (*levels)-- > 0 ? scope_run(nested, arg) : scope_run(throws, nullptr);
+}
+
+static int catches(struct scope *s, void *arg)
+{
+    int levels = 3;
+    try {
+        scope_run(nested, &levels);
+        return 1;
+    } catch (int five) {
+        if (five != 5 || ran != started || scope_cancelled(s))
+            return 2;
+    }
+    return scope_spawn(s, counts, arg); // the scope around is as before
+}
+
+static int thrown_from_bodies()
+{
+    for (int i = 0; i < 20; i++) {
+        if (scope_run(catches, nullptr) != SCOPE_OK || ran != started + 1)
+            return 1;
+        struct scope_report report = scope_report_init();
+        try {
+            scope_run_with(nullptr, &report, throws, nullptr);
+            return 2;
+        } catch (int) {
+        }
+        if (ran != started || report.reason != SCOPE_REASON_BODY || report.status != SCOPE_ECANCELED ||
+            report.spawned != report.cancelled + report.skipped)
+            return 3;
+    }
+    return 0;
+}
+
+static int thrown_from_blocks()
+{
+    int status = 1, inner_status = 1;
+    ran = 0;
+    try {
+        SCOPE (s, nullptr, &status) {
+            scope_spawn(s, counts, nullptr);
+            SCOPE (inner, nullptr, &inner_status) {
+                scope_spawn(inner, counts, nullptr);
+                throw 5;
+            }
+        }
+    } catch (int) {
+        return ran == 2 && status == SCOPE_OK && inner_status == SCOPE_OK ? 0 : 1;
+    }
+    return 2;
+}
+
+// The thread ends in the innermost of several scopes; destructors run after their scope has been joined.
+static int exits(struct scope *s, void *arg)
+{
+    destroyed_late outside = {2};
+    int status;
+    scope_spawn(s, lasts, nullptr);
+    SCOPE (block, nullptr, &status) {
+        for (int i = 0; i < 2; i++)
+            scope_spawn(block, counts, nullptr);
+        if (*static_cast<int *>(arg) == 0)
+            pthread_exit(arg);
+        pthread_cancel(pthread_self());
+        pthread_testcancel();
+    }
+    return 0;
+}
+
+static int runs_exits(struct scope *, void *arg)
+{
+    return scope_run(exits, arg);
+}
+
+static void *thread_main(void *arg)
+{
+    scope_run(runs_exits, arg);
+    return nullptr;
+}
+
+static int thread_ends()
+{
+    for (int way = 0; way < 2; way++) {
+        pthread_t thread;
+        void *result = nullptr;
+        ran = started = destroyed = 0;
+        if (pthread_create(&thread, nullptr, thread_main, &way) != 0 || pthread_join(thread, &result) != 0)
+            return 1;
+        if (result != (way == 0 ? static_cast<void *>(&way) : PTHREAD_CANCELED) || destroyed != 1 ||
+            ran != 2 + started)
+            return 2;
+        if (scope_run([](struct scope *s, void *) { return scope_spawn(s, counts, nullptr); }, nullptr) != SCOPE_OK)
+            return 3;
+    }
+    return 0;
+}
+
+// What may not be left.
+static int task_throws(struct scope *, void *)
+{
+    throw 5;
+}
+
+static int spawns_throw(struct scope *s, void *)
+{
+    return scope_spawn(s, task_throws, nullptr);
+}
+
+static int runs_spawns_throw(struct scope *, void *)
+{
+    return scope_run(spawns_throw, nullptr);
+}
+
+static int forks_throw(struct scope *s, void *)
+{
+    return scope_fork2(s, counts, nullptr, task_throws, nullptr);
+}
+
+SCOPE_TASK(int, typed, int);
+
+static inline int typed(struct scope_strand strand, int n)
+{
+    if (n == 0)
+        throw 5;
+    typed_fork(&strand, n - 1);
+    int b = typed(strand, n - 1);
+    return b + typed_join(&strand);
+}
+
+static int calls_typed(struct scope *s, void *)
+{
+    return typed_call(s, 3);
+}
+
+static void disposes(void *)
+{
+    throw 5;
+}
+
+static const struct scope_task disposing = {"disposing", nullptr, 0, counts, disposes, 0, 0};
+
+static int spawns_disposing(struct scope *s, void *)
+{
+    return scope_spawn_task(s, &disposing, nullptr);
+}
+
+static int caught(scope_fn *body)
+{
+    try {
+        scope_run(body, nullptr);
+    } catch (int) {
+        std::puts("caught");
+    }
+    return 0;
+}
+
+int main(int, char **argv)
+{
+    const struct {
+        const char *name;
+        int (*fn)();
+    } cases[] = {
+        {"bodies", thrown_from_bodies},
+        {"blocks", thrown_from_blocks},
+        {"thread", thread_ends},
+        {"task", [] { return caught(spawns_throw); }},
+        {"inner_task", [] { return caught(runs_spawns_throw); }},
+        {"fork2", [] { return caught(forks_throw); }},
+        {"typed", [] { return caught(calls_typed); }},
+        {"dispose", [] { return caught(spawns_disposing); }},
+    };
+    for (const auto &each : cases)
+        if (argv[1] && std::strcmp(argv[1], each.name) == 0)
+            return each.fn();
+    return 100;
+}
