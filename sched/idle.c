@@ -40,12 +40,6 @@
  * counted: its waiter is, as waiting. */
 #include "sched/idle.h"
 
-/* Work is shared with a worker that is awake if it takes so long: a steal and a join cost about 0.4 us (bench/steal). */
-#define WORTH_STEAL_NS 2000
-
-/* And with one that sleeps: to wake it costs the caller 7 to 20 us, and it starts 30 to 100 us later (bench/wake). */
-#define WORTH_WAKE_NS 200000
-
 /* How often a searcher looks at the clock and repeats its requests, in rounds over all workers. */
 #define ROUNDS_PER_REQUEST 32
 
@@ -212,21 +206,16 @@ bool scopei_idle_wants(struct scope_pool *pool, const struct lineage *node)
     return wanted;
 }
 
-bool scopei_idle_hungry(const struct worker *w)
+enum hunger scopei_idle_hunger(const struct worker *w)
 {
-    struct idle *idle = &w->pool->idle;
-    /* Relaxed, both: hints. */
-    return load_relaxed(&idle->searching) + load_relaxed(&idle->helping) > scopei_deque_stealable(&w->deque);
-}
-
-bool scopei_idle_worth(const struct worker *w, double left_ns)
-{
-    struct idle *idle = &w->pool->idle;
-    if (scopei_idle_hungry(w))
-        return left_ns >= WORTH_STEAL_NS;
-    /* Relaxed, both: as above. */
-    return !scopei_deque_stealable(&w->deque) && left_ns >= WORTH_WAKE_NS &&
-           load_relaxed(&idle->sleeping) + load_relaxed(&idle->waiting);
+    const struct idle *idle = &w->pool->idle;
+    /* Relaxed, all of these: hints. */
+    uint64_t published = scopei_deque_stealable(&w->deque);
+    uint64_t awake = load_relaxed(&idle->searching) + load_relaxed(&idle->helping);
+    if (published < awake)
+        return HUNGER_AWAKE;
+    return published < awake + load_relaxed(&idle->sleeping) + load_relaxed(&idle->waiting) ? HUNGER_ASLEEP
+                                                                                            : HUNGER_NONE;
 }
 
 bool scopei_idle_wake(struct scope_pool *pool, const struct lineage *node, const struct worker *except)

@@ -7,11 +7,9 @@
 /* True if a task that node counts, were it stealable, would find a taker who is idle now. */
 bool scopei_idle_wants(struct scope_pool *pool, const struct lineage *node);
 
-/* True if w, with left_ns of work, should make some of it a task of its own, for others. */
-bool scopei_idle_worth(const struct worker *w, double left_ns);
-
-/* True if a worker is awake and looks for work, and w has nothing for it. */
-bool scopei_idle_hungry(const struct worker *w);
+/* Who would take a task of w's, beside those that w has published already.  A hint. */
+enum hunger { HUNGER_NONE, HUNGER_ASLEEP, HUNGER_AWAKE };
+enum hunger scopei_idle_hunger(const struct worker *w);
 
 /* Call after making a task of node stealable: wakes one taker if none is awake and searching. */
 void scopei_idle_notify(struct scope_pool *pool, const struct lineage *node);

@@ -41,17 +41,30 @@ uint64_t scopei_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* The clocks are compared over at least this time: one read of each is off by less than 0.1 us. */
+/* The clocks are compared over at least this time. */
 #define TICK_BASE_NS 50000
 
-double scopei_tick_ns(uint64_t ticks_before, uint64_t ns_before)
+/* Both clocks at the same time, give or take 1 us, unless something always comes in between. */
+struct instant scopei_instant(void)
 {
-    uint64_t ns = 0, ticks = 0;
-    while (ns < TICK_BASE_NS) {
-        ns = scopei_now_ns() - ns_before;
-        ticks = os_ticks() - ticks_before;
+    struct instant now = {0, 0};
+    for (int tries = 0; tries < 100; tries++) {
+        now.ns = scopei_now_ns();
+        now.ticks = os_ticks();
+        if (scopei_now_ns() - now.ns < 1000)
+            break;
     }
-    return ticks ? (double)ns / (double)ticks : 1;
+    return now;
+}
+
+double scopei_tick_ns(struct instant before)
+{
+    struct instant now;
+    do
+        now = scopei_instant();
+    while (now.ns - before.ns < TICK_BASE_NS);
+    uint64_t ticks = now.ticks - before.ticks;
+    return ticks ? (double)(now.ns - before.ns) / (double)ticks : 1;
 }
 
 uint64_t scopei_tick_cost(void)

@@ -51,8 +51,14 @@ static inline uint64_t os_ticks(void)
 #endif
 }
 
-/* The length of a tick, from what both clocks said before.  Waits until that was some time ago. */
-double scopei_tick_ns(uint64_t ticks_before, uint64_t ns_before);
+/* What both clocks say now. */
+struct instant {
+    uint64_t ns, ticks;
+};
+struct instant scopei_instant(void);
+
+/* The length of a tick.  Waits until `before` was some time ago. */
+double scopei_tick_ns(struct instant before);
 
 /* What a call of os_ticks costs, in ticks. */
 uint64_t scopei_tick_cost(void);

@@ -304,7 +304,7 @@ static void pool_start(struct scope_pool *pool, unsigned wanted)
 /* Under the lock `making`. */
 static struct scope_pool *pool_make(unsigned workers, const struct pool_hooks *hooks)
 {
-    uint64_t ticks = os_ticks(), ns = scopei_now_ns();
+    struct instant begun = scopei_instant();
     struct scope_pool *pool = calloc(1, sizeof(*pool));
     struct topology *topology = pool ? scopei_topology_create(workers, POOL_WORKERS_MAX) : NULL;
     if (!topology) {
@@ -318,7 +318,7 @@ static struct scope_pool *pool_make(unsigned workers, const struct pool_hooks *h
     pool->spin_ns = scopei_topology_oversubscribed(topology) ? 0 : SPIN_NS;
     pool->process = load_relaxed(&registry.process); /* Relaxed: see scopei_pool_foreign. */
     pool->barrier = scopei_barrier_available();
-    pool->tick_ns = scopei_tick_ns(ticks, ns);
+    pool->tick_ns = scopei_tick_ns(begun);
     pool->tick_cost = scopei_tick_cost();
     pthread_mutex_init(&pool->lock, NULL);
     pthread_mutex_init(&pool->idle.lock, NULL);

@@ -21,7 +21,12 @@ enum {
 #define TASK_SPAWNED ((uint64_t)1 << 63) /* in TASK_FUNCTION: no address has that bit */
 #define TASK_FORK2 1u                    /* for TASK_FUNCTION: a fork that was not made by a typed task */
 #define TASK_FORKED 1u                   /* in TASK_META: slots are aligned */
-#define TASK_EARLY 2u                    /* beside it: offered by scopei_offer */
+#define TASK_EARLY 2u                    /* beside it: offered by scopei_offer, to be left to its owner for a while */
+
+static inline bool task_offered(const uint64_t *word)
+{
+    return (word[TASK_META] & (TASK_FORKED | TASK_EARLY)) == (TASK_FORKED | TASK_EARLY);
+}
 
 /* The slot of a forked task, by its word TASK_META. */
 static inline struct slot *task_slot(uint64_t meta)

@@ -35,19 +35,22 @@ bool scopei_task_allowed(const struct lineage *node, const struct goal *goal)
 }
 
 /* True if it is not worth stealing yet: its owner, which cannot look at the clock for each small loop, may well have done with
- * it in a moment.  So w takes it if it is still there some time after w has seen it first. */
-static bool task_early(struct worker *w, const struct worker *victim, const struct theft *theft)
+ * it in a moment.  So it is stolen if it is still there some time after a thief has seen it first. */
+static bool task_early(struct worker *victim, const struct theft *theft)
 {
-    struct early *early = &w->early;
-    if ((theft->word[TASK_META] & (TASK_FORKED | TASK_EARLY)) != (TASK_FORKED | TASK_EARLY))
+    struct early *early = &victim->early;
+    if (!task_offered(theft->word))
         return false;
     uint64_t now = scopei_now_ns();
-    if (early->victim != victim || early->index != theft->index)
-        *early = (struct early){victim, theft->index, now};
-    return now - early->since_ns < EARLY_NS;
+    /* Relaxed, all: a guess; who is wrong waits once more, or not at all. */
+    if (load_relaxed(&early->index) != theft->index || !load_relaxed(&early->since_ns)) {
+        store_relaxed(&early->since_ns, now);
+        store_relaxed(&early->index, theft->index);
+    }
+    return (int64_t)(now - load_relaxed(&early->since_ns)) < EARLY_NS;
 }
 
-static bool steal(struct worker *w, struct worker *victim, const struct goal *goal, struct task *task)
+static bool steal(struct worker *victim, const struct goal *goal, struct task *task)
 {
     struct theft theft;
     for (;;) {
@@ -57,7 +60,7 @@ static bool steal(struct worker *w, struct worker *victim, const struct goal *go
         if (result == THEFT_LOST)
             continue; /* somebody else has just taken it: progress */
         /* If the commit wins, the check saw the truth: the task and its ancestors were alive from the peek on. */
-        if (!scopei_task_allowed(task_lineage(theft.word), goal) || task_early(w, victim, &theft))
+        if (!scopei_task_allowed(task_lineage(theft.word), goal) || task_early(victim, &theft))
             return false;
         if (scopei_deque_commit(&victim->deque, &theft))
             break;
@@ -71,7 +74,7 @@ static bool steal(struct worker *w, struct worker *victim, const struct goal *go
 
 static bool rob(struct worker *w, struct worker *victim, const struct goal *goal, struct task *task)
 {
-    if (!steal(w, victim, goal, task) && !scopei_inbox_take(victim, goal, task))
+    if (!steal(victim, goal, task) && !scopei_inbox_take(victim, goal, task))
         return false;
     w->victim = victim;
     return true;
@@ -103,15 +106,17 @@ bool scopei_find(struct worker *w, const struct goal *goal, struct task *task)
     return false;
 }
 
-/* The node of the task that goal allows and that is at the top of victim's deque; NULL: none. */
-static const struct lineage *deque_glance(const struct worker *victim, const struct goal *goal)
+/* The node of the task that goal allows and that is at the top of victim's deque; NULL: none.  offered: or one of which nobody was
+ * to be told. */
+static const struct lineage *deque_glance(const struct worker *victim, const struct goal *goal, bool offered)
 {
     struct theft theft;
     enum theft_result result;
     do
         result = scopei_deque_peek(&victim->deque, &theft);
     while (result == THEFT_LOST);
-    if (result == THEFT_EMPTY || !scopei_task_allowed(task_lineage(theft.word), goal))
+    if (result == THEFT_EMPTY || !scopei_task_allowed(task_lineage(theft.word), goal) ||
+        (!offered && task_offered(theft.word)))
         return NULL;
     return task_lineage(theft.word);
 }
@@ -121,7 +126,7 @@ bool scopei_findable(struct worker *w, const struct goal *goal)
     uint64_t slots = load_acquire(&w->pool->slots); /* pairs with: slot_add */
     for (uint64_t i = 0; i < slots; i++) {
         struct worker *victim = w->pool->slot[i];
-        if (scopei_inbox_glance(victim, goal) || (victim != w && deque_glance(victim, goal)))
+        if (scopei_inbox_glance(victim, goal) || (victim != w && deque_glance(victim, goal, true)))
             return true;
     }
     return false;
@@ -154,7 +159,7 @@ void scopei_pass_on(struct worker *w, unsigned most)
     for (uint64_t i = 0; i < slots && offer.most > 0; i++) {
         struct worker *victim = w->pool->slot[i];
         offer_tasks(&offer, scopei_inbox_glance(victim, NULL), 1);
-        offer_tasks(&offer, deque_glance(victim, NULL), scopei_deque_stealable(&victim->deque));
+        offer_tasks(&offer, deque_glance(victim, NULL, false), scopei_deque_stealable(&victim->deque));
     }
 }
 

@@ -52,13 +52,15 @@ static void publish(struct worker *w, uint64_t count)
     scopei_idle_notify(w->pool, (const struct lineage *)w->node);
 }
 
-void scopei_offer(struct worker *w)
+void scopei_offer(struct worker *w, bool early)
 {
     uint64_t count = deque_private(&w->deque);
     struct slot *newest = w->deque.bottom - 1;
     for (uint64_t i = 0; i < count; i++)
         task_publish(w, w->deque.shared + i);
-    store_relaxed(&newest->word[TASK_META], slot_address(newest) | TASK_FORKED | TASK_EARLY); /* Relaxed: as above. */
+    if (early)
+        store_relaxed(&newest->word[TASK_META],
+                      slot_address(newest) | TASK_FORKED | TASK_EARLY); /* Relaxed: as above. */
     scopei_deque_publish(&w->deque, count);
 }
 
@@ -118,6 +120,8 @@ void scopei_wait(struct worker *w, const struct atomic_u64 *pending, const struc
     struct task task;
     if (deque_private(d)) /* of enclosing scopes: not ours to run now, so let others have them */
         publish(w, deque_private(d));
+    else if (!scopei_deque_starved(d)) /* perhaps nobody was told of it: scopei_offer */
+        scopei_idle_notify(w->pool, (const struct lineage *)w->node);
     while (scopei_idle_help(w, pending, goal, &task))
         w->pool->hooks->execute(w, &task);
 }

@@ -43,9 +43,8 @@ struct said {
 
 /* An offered task that a thief has seen, and not taken yet. */
 struct early {
-    const struct worker *victim;
-    uint64_t index;
-    uint64_t since_ns;
+    struct atomic_u64 index;
+    struct atomic_u64 since_ns;
 };
 
 /* The first lines are known to the inline functions of scope/taskscope.h, as struct scopei_worker. */
@@ -67,8 +66,8 @@ struct worker {
     uint64_t credit;                    /* how many publications are granted at once */
     uint64_t credit_ns;                 /* when credit was earned last */
     struct worker *victim;              /* whom we stole from last */
-    struct early early;                 /* sched/victim.c */
     uint64_t looked;                    /* scope/loop.c: when it looked at the clock last, in ticks */
+    uint64_t guess_skip, guess_pause;   /* scope/loop.c: so many small loops wake nobody unless they prove worth it */
     struct atomic_ptr running;          /* const struct scope_task *: scope/dump.c.  P: anybody reads */
 
     /* I, immutable after init */
@@ -88,6 +87,7 @@ struct worker {
     /* Anybody */
     alignas(CACHE_LINE) struct parker parker;
     struct atomic_ptr returned; /* scope/join.c: proxies that others have finished with */
+    struct early early;         /* sched/victim.c: its offered task */
     struct atomic_u64 guest;    /* 0: free for a guest; 1: taken (always, for the pool's own) */
 
     /* L, under the pool's idle lock */
@@ -127,7 +127,7 @@ static inline void worker_self_set(struct worker *w)
 
 /* ------------------------------------------------------------------------------------------- The owner's slow paths */
 
-/* After deque_push returned NULL: a slot all the same, to be filled and followed by scopei_attend; NULL: full.  mark: how far
+/* After deque_push returned NULL: a slot all the same, to be filled and followed by scopei_attend or scopei_offer; NULL: full.  mark: how far
  * back the deque may be reset if it is empty; NULL: not at all. */
 struct slot *scopei_push_slow(struct worker *w, struct slot *mark);
 
@@ -137,9 +137,9 @@ struct slot *scopei_pop_slow(struct worker *w);
 /* Answers a request: publishes if somebody is hungry, and wakes somebody who sleeps. */
 void scopei_attend(struct worker *w);
 
-/* Makes all private tasks stealable, the newest, which is a fork, only for thieves who have seen it for a while.  Nobody is
- * woken: its owner soon takes it back, or publishes more. */
-void scopei_offer(struct worker *w);
+/* Makes all private tasks stealable and tells nobody, for those who are awake.  early: the newest, a fork, is left alone until a
+ * thief has seen it for a while. */
+void scopei_offer(struct worker *w, bool early);
 
 /* -------------------------------------------------------------------------------------------------------- Find work */
 

@@ -108,6 +108,25 @@ void scopei_said_restore(struct worker *w, struct said said)
     w->said_any = said_anything(&said);
 }
 
+void scopei_said_aside(struct worker *w, struct said *past)
+{
+    struct said now = scopei_said_save(w);
+    told_add(&past->own, now.own);
+    told_add(&past->outer, now.outer);
+    if (now.inner && past->inner)
+        group_release(past->inner);
+    if (now.inner)
+        past->inner = now.inner;
+}
+
+void scopei_said_back(struct worker *w, struct said *past)
+{
+    if (!said_anything(past))
+        return;
+    scopei_said_aside(w, past);
+    scopei_said_restore(w, *past);
+}
+
 void scopei_said_add(struct worker *w, struct said said)
 {
     if (said.inner)
@@ -305,7 +324,7 @@ static struct scope_error *told_error(const struct told *own, int code)
 
 void scopei_error_items(struct worker *w, struct scope *s, int code, struct scope_range items)
 {
-    if (!told_same(&w->said.own, w->said.inner, code))
+    if (!told_error(&w->said.own, code) && !told_same(&w->said.own, w->said.inner, code))
         (void)scope_fail_at(s, NULL, 0, code, NULL);
     struct scope_error *error = told_error(&w->said.own, code);
     if (!error)
@@ -317,6 +336,11 @@ void scopei_error_items(struct worker *w, struct scope *s, int code, struct scop
         error->nested = w->said.inner;
         w->said.inner = NULL;
     }
+}
+
+void scopei_error_loop(struct worker *w, struct scope *s, int code)
+{
+    said_note(w, s, code, SCOPE_ERRORS_KEPT, false);
 }
 
 int(scope_fail)(struct scope *s, int code, const char *format, ...)

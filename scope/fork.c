@@ -296,7 +296,7 @@ int scopei_fork2_slow(struct scope *s, scope_fn *f, void *a, scope_fn *g, void *
     return second ? second : first;
 }
 
-int scopei_fork2_offer(struct worker *w, scope_fn *f, void *a, scope_fn *g, void *b)
+int scopei_fork2_offer(struct worker *w, scope_fn *f, void *a, scope_fn *g, void *b, bool early)
 {
     struct scope *s = w->open;
     bool slow;
@@ -304,12 +304,12 @@ int scopei_fork2_offer(struct worker *w, scope_fn *f, void *a, scope_fn *g, void
     if (!slot)
         return scopei_fork2_slow(s, f, a, g, b);
     fork2_fill(w, slot, f, a);
-    scopei_offer(w);
+    scopei_offer(w, early);
     int second = must_return(g, s, b);
     /* Usually nobody has come, and there is no time to look at requests. */
     bool mine = w->deque.bottom == slot + 1 && !deque_private(&w->deque) && scopei_deque_take(&w->deque);
     if (mine)
-        scopei_attend_next(w); /* as nothing is published now */
+        scopei_attend_next(w); /* as perhaps nothing is published now */
     int first = !mine ? fork2_join(w, slot) : scope_cancelled(s) ? SCOPE_ECANCELED : must_return(f, s, a);
     return second ? second : first;
 }

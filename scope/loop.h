@@ -8,10 +8,12 @@
 struct part {
     struct loop *loop;
     size_t begin, end;
+    /* The engine's */
     size_t chunk;   /* how many items to run before looking up */
     double item_ns; /* how long an item has taken of late; 0: not known */
-    bool offered;   /* the half that it was divided from can be stolen, but nobody was told */
-    /* The algorithm's own */
+    bool urgent;    /* to be divided at once, though it is not known whether it is worth it */
+    bool offered;   /* nobody was told of the part that was divided from it last */
+    /* The algorithm's */
     void *memory;
     size_t origin, count;
 };
@@ -22,6 +24,7 @@ struct loop {
     int (*run)(struct scope *s, struct part *part, struct scope_range *chunk);
     bool (*split)(struct part *near, struct part *far); /* makes far's own things; false: rather not.  NULL: has none */
     void (*join)(struct part *near, struct part *far);  /* both have ended, well or not.  NULL: nothing to do */
+    double split_ns;                                    /* about what those two cost */
     const void *what;                                   /* the algorithm's description of its work */
     size_t row; /* chunks that are longer end at multiples of this; 0: anywhere */
     /* Anybody */
@@ -31,6 +34,15 @@ struct loop {
 
 #define LOOP_NO_STOP UINT64_MAX
 
+/* For row: so that vectors of an aligned array are not cut. */
+#define LOOP_ALIGN 64
+
+/* What it costs to touch new memory, and to go over it once more. */
+static inline double split_cost(size_t bytes)
+{
+    return 100 + (double)bytes;
+}
+
 /* True if every item of a part that has ended was run. */
 static inline bool part_done(const struct part *part)
 {
@@ -39,6 +51,12 @@ static inline bool part_done(const struct part *part)
 
 /* Runs all items of part, of which loop, begin, end and the algorithm's own fields are set.  Returns what the loop does. */
 int scopei_loop_run(struct scope *s, struct part *part);
+
+/* A chunk of the loop returned code, which is recorded in s; no other is to start.  Returns it. */
+int scopei_loop_fail(struct loop *loop, struct scope *s, int code, struct scope_range chunk);
+
+/* What a loop returns whose parts have all ended, the first with code. */
+int scopei_loop_code(const struct loop *loop, struct scope *s, int code);
 
 /* Does work(s, arg) in s, if the caller may, or in a scope of its own if s is NULL. */
 int scopei_loop_in(struct scope *s, scope_fn *work, void *arg);

@@ -14,7 +14,8 @@
 #define BLOCKS_LEAST 32
 #define SCAN_BLOCKS_MOST ((size_t)1 << 20)
 
-/* Values of a reduction that need no memory of the heap. */
+/* Bytes of values that need no memory of the heap: of a reduction of 2^20 blocks of 32 bytes; one value of a scan. */
+#define SUMS_SMALL 1536
 #define VALUE_SMALL 32
 
 static size_t divide_up(size_t a, size_t b)
@@ -39,6 +40,7 @@ static inline void value_copy(void *to, const void *from, size_t size)
 
 /* ------------------------------------------------------------------------------------------------------------ Reduce */
 
+/* Blocks are numbered by so many bits at most. */
 #define LEVELS 64
 #define NODES_MOST (2 * (size_t)LEVELS)
 
@@ -58,9 +60,18 @@ struct reduce {
     struct sums *sums;
 };
 
+static size_t reduce_blocks(const struct reduce *reduce)
+{
+    return divide_up(reduce->end - reduce->begin, reduce->block);
+}
+
+/* Two nodes of each level, and one that is just being added. */
 static size_t sums_size(const struct reduce *reduce)
 {
-    return sizeof(struct sums) + NODES_MOST * reduce->stride;
+    size_t nodes = 3;
+    for (size_t blocks = reduce_blocks(reduce); blocks > 1; blocks /= 2)
+        nodes += 2;
+    return sizeof(struct sums) + nodes * reduce->stride;
 }
 
 static void *sums_value(const struct reduce *reduce, struct sums *sums, size_t i)
@@ -137,9 +148,13 @@ static int reduce_work(struct scope *s, void *arg)
     struct reduce *reduce = arg;
     const struct scope_reduction *what = reduce->what;
     struct sums *sums = reduce->sums;
-    struct loop loop = {
-        .run = reduce_run, .split = reduce_split, .join = reduce_join, .what = reduce, .stop = {LOOP_NO_STOP}};
-    struct part part = {.loop = &loop, .end = divide_up(reduce->end - reduce->begin, reduce->block), .memory = sums};
+    struct loop loop = {.run = reduce_run,
+                        .split = reduce_split,
+                        .join = reduce_join,
+                        .split_ns = split_cost(sums_size(reduce)),
+                        .what = reduce,
+                        .stop = {LOOP_NO_STOP}};
+    struct part part = {.loop = &loop, .end = reduce_blocks(reduce), .memory = sums};
     int code = scopei_loop_run(s, &part);
     for (; !code && sums->count > 1; sums->count--)
         what->combine(sums_value(reduce, sums, sums->count - 2), sums_value(reduce, sums, sums->count - 1), what->arg);
@@ -156,10 +171,10 @@ int scope_reduce(struct scope *s, size_t begin, size_t end, const struct scope_r
     if (!what || !what->map || !what->combine || !result || begin > end || !value_valid(what->size, what->identity))
         return SCOPE_EINVAL;
     struct reduce reduce = {.what = what, .begin = begin, .end = end, .block = block_length(end - begin, what->block)};
-    alignas(struct sums) char small[sizeof(struct sums) + NODES_MOST * VALUE_SMALL];
+    alignas(struct sums) char small[sizeof(struct sums) + SUMS_SMALL];
     reduce.stride = divide_up(what->size, 16) * 16;
-    reduce.sums = reduce.stride <= VALUE_SMALL ? (struct sums *)(void *)small
-                                               : aligned_alloc(alignof(struct sums), sums_size(&reduce));
+    reduce.sums = sums_size(&reduce) <= sizeof(small) ? (struct sums *)(void *)small
+                                                      : aligned_alloc(alignof(struct sums), sums_size(&reduce));
     if (!reduce.sums)
         return SCOPE_ENOMEM;
     reduce.sums->count = 0;
@@ -234,10 +249,12 @@ static bool scan_split(struct part *near, struct part *far)
     struct scan *scan = (struct scan *)near->memory;
     if (!scan->sums)
         scan->sums = aligned_alloc(16, 2 * scan_blocks(scan) * scan->stride);
+    if (!scan->sums)
+        return false;
     if (near->count)
         scan->first = far->begin;
     far->count = 0;
-    return scan->sums != NULL;
+    return true;
 }
 
 /* The blocks whose results are missing: their sums become the offsets. */
@@ -264,7 +281,11 @@ static int write_run(struct scope *s, struct part *part, struct scope_range *chu
 static int scan_work(struct scope *s, void *arg)
 {
     struct scan *scan = arg;
-    struct loop loop = {.run = scan_run, .split = scan_split, .what = scan, .stop = {LOOP_NO_STOP}};
+    struct loop loop = {.run = scan_run,
+                        .split = scan_split,
+                        .split_ns = split_cost(2 * scan_blocks(scan) * scan->stride),
+                        .what = scan,
+                        .stop = {LOOP_NO_STOP}};
     struct part part = {.loop = &loop, .end = scan_blocks(scan), .memory = scan, .count = 1};
     int code = scopei_loop_run(s, &part);
     if (code || scan->first == scan_blocks(scan))

@@ -262,8 +262,8 @@ static inline scope_fn *task_function(const uint64_t *word)
 
 /* ------------------------------------------------------------------------------------------------------------ fork.c */
 
-/* As scope_fork2 in w's innermost scope, but f is stolen only if g takes some time, and nobody is woken for it. */
-int scopei_fork2_offer(struct worker *w, scope_fn *f, void *a, scope_fn *g, void *b);
+/* As scope_fork2 in w's innermost scope, but nobody is told of f (scopei_offer). */
+int scopei_fork2_offer(struct worker *w, scope_fn *f, void *a, scope_fn *g, void *b, bool early);
 
 /* Runs a stolen forked task on w, whose node is that of the run, and leaves the result in its slot. */
 void scopei_forked_run(struct worker *w, const struct task *task);
@@ -313,6 +313,10 @@ static inline bool error_said(const struct worker *w, int code)
 struct said scopei_said_save(struct worker *w);
 void scopei_said_restore(struct worker *w, struct said said);
 
+/* Adds what w's running task has said to *past, as if it had said nothing; and puts all that back. */
+void scopei_said_aside(struct worker *w, struct said *past);
+void scopei_said_back(struct worker *w, struct said *past);
+
 /* w's running task has said this, too, in a part of it that ran elsewhere. */
 void scopei_said_add(struct worker *w, struct said said);
 
@@ -338,9 +342,12 @@ void scopei_errors_drop(struct scope_errors *errors);
  * not described. */
 void scopei_error_returned(struct worker *w, struct scope *s, int code, uint64_t index, const struct scope_task *task);
 
-/* A chunk of a loop, run by w's task, the innermost scope being s, returned code: says so, with its items, unless the chunk has said
- * so itself: then the items are added to what it said. */
+/* A chunk of a loop, run by w's task, returned code, and the innermost scope is s: says so, with its items, unless the chunk has
+ * said so itself: then the items are added to what it said.  w->said is the chunk's alone. */
 void scopei_error_items(struct worker *w, struct scope *s, int code, struct scope_range items);
+
+/* A loop of w's task returns code, which has been told to s, its innermost scope. */
+void scopei_error_loop(struct worker *w, struct scope *s, int code);
 
 /* Records an error that is no task's. */
 void scopei_error_policy(struct scope *s, int code);

@@ -150,10 +150,12 @@ int scope_filter(struct scope *s, const void *input, size_t count, size_t size, 
 {
     struct filter what = {input, output, count, size, keep, arg, 0};
     size_t bytes;
+    if (kept)
+        *kept = 0;
     if (!keep || !kept || !size || (count && (!input || !output)) || __builtin_mul_overflow(count, size, &bytes))
         return SCOPE_EINVAL;
     int code = scopei_loop_in(s, filter_work, &what);
-    *kept = what.kept;
+    *kept = code ? 0 : what.kept;
     return code;
 }
 
@@ -192,8 +194,12 @@ static void histogram_join(struct part *near, struct part *far)
 static int histogram_work(struct scope *s, void *arg)
 {
     const struct histogram *what = arg;
-    struct loop loop = {
-        .run = histogram_run, .split = histogram_split, .join = histogram_join, .what = what, .stop = {LOOP_NO_STOP}};
+    struct loop loop = {.run = histogram_run,
+                        .split = histogram_split,
+                        .join = histogram_join,
+                        .split_ns = split_cost(2 * what->bins * sizeof(uint64_t)),
+                        .what = what,
+                        .stop = {LOOP_NO_STOP}};
     struct part part = {.loop = &loop, .begin = what->begin, .end = what->end, .memory = what->counts};
     return scopei_loop_run(s, &part);
 }

@@ -18,11 +18,12 @@
  *   s         the innermost scope of the calling body or task; or NULL: the call opens a scope of its own, in the pool that the
  *             caller is in, else in the default pool.
  *   Chunks    are parts [begin, end) of the range, disjoint, together all of it, run once each, in no order, on any worker; on one
- *             worker in the order of the range.  A chunk may spawn, loop and open scopes.
+ *             worker in the order of the range.  A chunk may spawn, loop and open scopes; what it spawns may
+ *             be run by the loop: hold no lock across one that such a task takes.
  *   Failure   a chunk that returns a code other than 0 stops its loop: no chunk starts afterwards, those that run end.  The code is
  *             recorded in s with the items of the chunk (a message of scope_fail with that code stays), which cancels s as
  *             its policy says.
- *   Cancel    between chunks; poll scope_cancelled(s) in long ones.
+ *   Cancel    between chunks, which take some microseconds, or an item; poll scope_cancelled(s) in long ones.
  *   Returns   SCOPE_OK: all was done.  The code of the chunk that failed (of the first, if there were several), not to be recorded
  *             again when the caller returns it.  SCOPE_ECANCELED: s was cancelled, or a chunk returned that; some items may not have been
  *             done.  SCOPE_EINVAL: a NULL, a range that ends before it begins, a size that makes no sense; SCOPE_EPERM: s is not the
@@ -50,7 +51,8 @@ struct scope_range {
 typedef int scope_for_fn(struct scope *s, size_t begin, size_t end, void *arg);
 int scope_for(struct scope *s, size_t begin, size_t end, scope_for_fn *body, void *arg);
 
-/* The same over all pairs, or triples: chunks are rectangles, or boxes, as long as possible in the last range.
+/* The same over all pairs, or triples: chunks are cut into rectangles, or boxes, as long as possible in the last range.  In reports, items
+ * are numbered from 0 in the order of the serial loops.
  * SCOPE_EINVAL also if there are more than SIZE_MAX items. */
 typedef int scope_for_2d_fn(struct scope *s, struct scope_range rows, struct scope_range columns, void *arg);
 int scope_for_2d(struct scope *s, struct scope_range rows, struct scope_range columns, scope_for_2d_fn *body,
@@ -99,7 +101,8 @@ struct scope_reduction {
 };
 
 /* Sets *result to the sum of the items [begin, end), or to the identity if there are none.  Unchanged if it fails.
- * Also returns SCOPE_ENOMEM: nothing was done; values of up to 32 bytes need no memory. */
+ * Memory: two values for each doubling of the number of blocks, on the heap if that is more than 1500 bytes, and again each time that
+ * work is given away; without memory for that none is.  Also returns SCOPE_ENOMEM: nothing was done. */
 int scope_reduce(struct scope *s, size_t begin, size_t end, const struct scope_reduction *reduction, void *result);
 
 struct scope_prefix {

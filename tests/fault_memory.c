@@ -130,8 +130,70 @@ static int opens_inner(struct scope *s, void *arg)
     return status;
 }
 
+/* Loops that would have memory for a second worker's part: without, there is none.  Items take long enough to be worth a wake-up. */
+#define BLOCKS 64
+
+static void dawdle(void)
+{
+    for (volatile int i = 0; i < 20000; i++)
+        ;
+}
+
+static int add_items(struct scope *s, size_t begin, size_t end, void *value, void *arg)
+{
+    (void)s;
+    (void)arg;
+    dawdle();
+    for (size_t i = begin; i < end; i++)
+        *(uint64_t *)value += i;
+    return 0;
+}
+
+static int scan_items(struct scope *s, size_t begin, size_t end, const void *before, void *value, void *arg)
+{
+    uint64_t *results = arg;
+    (void)s;
+    dawdle();
+    for (size_t i = begin; i < end; i++) {
+        *(uint64_t *)value += i;
+        if (before)
+            results[i] = *(const uint64_t *)before + *(uint64_t *)value;
+    }
+    return 0;
+}
+
+static int count_items(struct scope *s, size_t begin, size_t end, uint64_t *counts, void *arg)
+{
+    (void)s;
+    (void)arg;
+    dawdle();
+    counts[0] += end - begin;
+    return 0;
+}
+
+static void combine(void *low, const void *high, void *arg)
+{
+    (void)arg;
+    *(uint64_t *)low += *(const uint64_t *)high;
+}
+
+static void loops(struct scope *s)
+{
+    static const uint64_t zero = 0;
+    uint64_t total = 0, results[BLOCKS], counts[4] = {0};
+    const struct scope_reduction sum = {sizeof(total), &zero, add_items, combine, NULL, 1};
+    const struct scope_prefix prefix = {sizeof(total), &zero, scan_items, combine, results, 1};
+    CHECK_EQ_INT(scope_reduce(s, 0, BLOCKS, &sum, &total), SCOPE_OK);
+    CHECK_EQ_INT(total, BLOCKS * (BLOCKS - 1) / 2);
+    CHECK_EQ_INT(scope_scan(s, 0, BLOCKS, &prefix, NULL), SCOPE_OK);
+    CHECK_EQ_INT(results[BLOCKS - 1], total);
+    CHECK_EQ_INT(scope_histogram(s, 0, BLOCKS, 4, counts, count_items, NULL), SCOPE_OK);
+    CHECK_EQ_INT(counts[0], BLOCKS);
+}
+
 static int outer(struct scope *s, void *arg)
 {
+    loops(s);
     for (int i = 0; i < 4; i++)
         count(scope_spawn(s, opens_inner, arg));
     return 0;

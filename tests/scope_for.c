@@ -167,6 +167,40 @@ static void for_with_idle_workers_is_divided(void)
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
+/* As many items as workers, each waiting for all: nobody may wait for the first to end, whether the others sleep or not. */
+static atomic_uint meeting;
+
+static int meet_all(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    (void)s;
+    CHECK_EQ_INT(end - begin, 1);
+    atomic_fetch_add(&meeting, 1);
+    spin_until(&meeting, *(unsigned *)arg);
+    burn(300); /* so that to wake somebody was no mistake */
+    return 0;
+}
+
+static int meetings(struct scope *s, void *arg)
+{
+    for (int i = 0; i < 20; i++) {
+        atomic_store(&meeting, 0);
+        CHECK_EQ_INT(scope_for(s, 0, *(unsigned *)arg, meet_all, arg), SCOPE_OK);
+        if (i % 2)
+            burn(500); /* they go to sleep */
+    }
+    return 0;
+}
+
+static void for_one_item_a_worker_all_at_once(void)
+{
+    for (unsigned workers = 2; workers <= 4; workers++) {
+        struct scope_pool *pool = pool_at_least(workers);
+        struct scope_options options = options_of(pool);
+        CHECK_EQ_INT(scope_run_with(&options, NULL, meetings, &workers), SCOPE_OK);
+        CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+    }
+}
+
 /* Loops of few items, while another worker is hungry: the far half is offered, and taken back or stolen. */
 static int small_loops(struct scope *s, void *arg)
 {
@@ -254,6 +288,32 @@ static void for_chunks_may_spawn(void)
     atomic_ullong count = 0;
     CHECK_EQ_INT(scope_for(NULL, 0, 20000, spawner, &count), SCOPE_OK);
     CHECK_EQ_INT(count, 20000);
+}
+
+/* A loop in a scope inside a typed task, with forks around it. */
+SCOPE_TASK(long, typed, int);
+
+static inline long typed(struct scope_strand strand, int n)
+{
+    atomic_ullong items = 0;
+    if (n == 0)
+        return scope_for(NULL, 0, 50, inner, &items) == SCOPE_OK ? (long)items : 0;
+    typed_fork(&strand, n - 1);
+    long b = typed(strand, n - 1);
+    return typed_join(&strand) + b;
+}
+
+static int typed_body(struct scope *s, void *arg)
+{
+    *(long *)arg = typed_call(s, 7);
+    return 0;
+}
+
+static void for_inside_typed_tasks(void)
+{
+    long items = 0;
+    CHECK_EQ_INT(scope_run(typed_body, &items), SCOPE_OK);
+    CHECK_EQ_INT(items, 128 * 50);
 }
 
 /* ------------------------------------------------------------------------------------------------ Failure and cancellation */
@@ -350,7 +410,9 @@ static int meet_and_fail(struct scope *s, size_t begin, size_t end, void *arg)
 
 static void for_failing_chunk_stops_the_others(void)
 {
-    struct scope_pool *pool = pool_at_least(2);
+    struct scope_pool_options two = {.size = sizeof(two), .workers = 2};
+    struct scope_pool *pool = NULL;
+    CHECK_EQ_INT(scope_pool_create(&pool, &two), SCOPE_OK);
     struct scope_options options = options_of(pool);
     bool stopped = false;
     options.policy = SCOPE_COLLECT;
@@ -363,6 +425,54 @@ static void for_failing_chunk_stops_the_others(void)
     }
     CHECK(stopped);
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
+/* What a task says outside a loop, and in earlier loops, is not what a chunk says. */
+static int silent_at(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    (void)s;
+    return begin <= *(size_t *)arg && *(size_t *)arg < end ? FAILED : 0;
+}
+
+static int two_loops(struct scope *s, void *arg)
+{
+    size_t bad = 3;
+    (void)arg;
+    for (int i = 0; i < 9; i++)
+        (void)scope_fail(s, i == 2 ? FAILED : 100 + i, "before %d", i);
+    CHECK_EQ_INT(scope_for(s, 0, 10, silent_at, &bad), FAILED);
+    return scope_for(s, 0, 10, silent_at, &bad);
+}
+
+static int says_two(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    (void)begin;
+    (void)end;
+    (void)arg;
+    (void)scope_fail(s, FAILED, "first");
+    (void)scope_fail(s, FAILED + 1, "second");
+    return FAILED;
+}
+
+static int one_chunk(struct scope *s, void *arg)
+{
+    return scope_for(s, 0, 1, says_two, arg);
+}
+
+static void for_failing_is_recorded_once_for_each(void)
+{
+    struct scope_options options = scope_options_init();
+    struct scope_report report;
+    options.policy = SCOPE_COLLECT;
+    CHECK_EQ_INT(run_checked(&options, &report, two_loops, NULL), SCOPE_ERROR);
+    CHECK_EQ_INT(report.group.total, 11);
+    CHECK_EQ_STR(report.group.errors[2].message, "before 2");
+    scope_report_fini(&report);
+    CHECK_EQ_INT(run_checked(&options, &report, one_chunk, NULL), SCOPE_ERROR);
+    CHECK_EQ_INT(report.group.total, 2);
+    CHECK_EQ_STR(report.group.errors[0].message, "first, items 0 to 0");
+    CHECK_EQ_STR(report.group.errors[1].message, "second");
+    scope_report_fini(&report);
 }
 
 static int inner_fails(struct scope *s, size_t begin, size_t end, void *arg)
@@ -453,6 +563,7 @@ static void for_2d_too_many_items_einval(void)
     CHECK_EQ_INT(scope_for_2d(NULL, all, two, nothing_2d, NULL), SCOPE_EINVAL);
     CHECK_EQ_INT(scope_for_2d(NULL, all, none, nothing_2d, NULL), SCOPE_OK);
     CHECK_EQ_INT(scope_for_2d(NULL, two, backwards, nothing_2d, NULL), SCOPE_EINVAL);
+    CHECK_EQ_INT(scope_for_2d(NULL, none, all, nothing_2d, NULL), SCOPE_OK);
 }
 
 /* -------------------------------------------------------------------------------------------------- Each, map, invoke */
@@ -595,15 +706,18 @@ int main(void)
     check_run("for_one_worker_keeps_the_order", for_one_worker_keeps_the_order);
     check_run("for_longest_range_ends", for_longest_range_ends);
     check_run("for_with_idle_workers_is_divided", for_with_idle_workers_is_divided);
+    check_run("for_one_item_a_worker_all_at_once", for_one_item_a_worker_all_at_once);
     check_run("for_small_loops_in_a_row_each_item_once", for_small_loops_in_a_row_each_item_once);
     check_run("for_small_loops_failing_or_cancelled", for_small_loops_failing_or_cancelled);
     check_run("for_nested_in_same_and_own_scopes", for_nested_in_same_and_own_scopes);
     check_run("for_chunks_may_spawn", for_chunks_may_spawn);
+    check_run("for_inside_typed_tasks", for_inside_typed_tasks);
     check_run("for_failing_at_any_place_is_told_once", for_failing_at_any_place_is_told_once);
     check_run("for_cancelled_at_any_place_stops", for_cancelled_at_any_place_stops);
     check_run("for_in_cancelled_scope_does_nothing", for_in_cancelled_scope_does_nothing);
     check_run("for_failing_under_collect_keeps_the_scope", for_failing_under_collect_keeps_the_scope);
     check_run("for_failing_chunk_stops_the_others", for_failing_chunk_stops_the_others);
+    check_run("for_failing_is_recorded_once_for_each", for_failing_is_recorded_once_for_each);
     check_run("for_inner_scope_failed_is_nested", for_inner_scope_failed_is_nested);
     check_run("for_2d_and_3d_each_item_once", for_2d_and_3d_each_item_once);
     check_run("for_2d_too_many_items_einval", for_2d_too_many_items_einval);

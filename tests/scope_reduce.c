@@ -318,6 +318,32 @@ static void filter_keeps_the_order(void)
             }
 }
 
+static struct scope *keeping;
+
+static bool keep_and_cancel(const void *element, void *arg)
+{
+    uint32_t key;
+    memcpy(&key, element, sizeof(key));
+    if (key == *(uint32_t *)arg)
+        (void)scope_cancel(keeping);
+    return true;
+}
+
+static void filter_cancelled_keeps_none(void)
+{
+    uint32_t input[100], output[100], last = 50;
+    size_t kept = 7;
+    for (uint32_t i = 0; i < 100; i++)
+        input[i] = i;
+    SCOPE(s, NULL, NULL)
+    {
+        keeping = s;
+        CHECK_EQ_INT(scope_filter(s, input, 100, 4, output, keep_and_cancel, &last, &kept), SCOPE_ECANCELED);
+        CHECK_EQ_INT(kept, 0);
+    }
+    CHECK_EQ_INT(scope_filter(NULL, input, 100, 0, output, keep_third, &last, &kept), SCOPE_EINVAL);
+}
+
 static int count_digits(struct scope *s, size_t begin, size_t end, uint64_t *counts, void *arg)
 {
     (void)s;
@@ -350,6 +376,7 @@ int main(void)
     check_run("scan_failing_at_any_place_is_told", scan_failing_at_any_place_is_told);
     check_run("find_is_the_first", find_is_the_first);
     check_run("filter_keeps_the_order", filter_keeps_the_order);
+    check_run("filter_cancelled_keeps_none", filter_cancelled_keeps_none);
     check_run("histogram_counts_each_item_once", histogram_counts_each_item_once);
     return check_done();
 }

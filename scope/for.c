@@ -1,0 +1,256 @@
+/* Plain loops: over a range, in two and three dimensions, over arrays; and several functions at once. */
+#include "scope/loop.h"
+
+struct loop_for {
+    struct scope_range range;
+    scope_for_fn *body;
+    void *arg;
+};
+
+static int for_run(struct scope *s, struct part *part, struct scope_range *chunk)
+{
+    const struct loop_for *what = part->loop->what;
+    return what->body(s, chunk->begin, chunk->end, what->arg);
+}
+
+static int for_work(struct scope *s, void *arg)
+{
+    const struct loop_for *what = arg;
+    struct loop loop = {.run = for_run, .what = what, .row = LOOP_ALIGN, .stop = {LOOP_NO_STOP}};
+    struct part part = {.loop = &loop, .begin = what->range.begin, .end = what->range.end};
+    return scopei_loop_run(s, &part);
+}
+
+int scope_for(struct scope *s, size_t begin, size_t end, scope_for_fn *body, void *arg)
+{
+    struct loop_for what = {{begin, end}, body, arg};
+    return body && begin <= end ? scopei_loop_in(s, for_work, &what) : SCOPE_EINVAL;
+}
+
+/* ----------------------------------------------------------------------------------------- In two and three dimensions
+ *
+ * Items are numbered in the order of the serial loops.  A chunk of numbers is cut into boxes: what is left of a row, whole rows
+ * of a plane, whole planes, and the same backwards; most chunks are one of those. */
+
+struct loop_3d {
+    struct scope_range range[3]; /* planes, rows, columns */
+    size_t row, plane;           /* items of each */
+    scope_for_2d_fn *body_2d;    /* NULL: body_3d */
+    scope_for_3d_fn *body_3d;
+    void *arg;
+};
+
+static size_t range_length(struct scope_range range)
+{
+    return range.end - range.begin;
+}
+
+static struct scope_range range_cut(struct scope_range range, size_t begin, size_t end)
+{
+    return (struct scope_range){range.begin + begin, range.begin + end};
+}
+
+/* Where the largest box ends that begins there and ends by end. */
+static size_t box_end(const struct loop_3d *what, size_t begin, size_t end)
+{
+    size_t unit = 1, around = what->row; /* a part of a row */
+    if (begin % what->plane == 0 && end - begin >= what->plane)
+        unit = what->plane, around = SIZE_MAX;
+    else if (begin % what->row == 0 && end - begin >= what->row)
+        unit = what->row, around = what->plane;
+    size_t room = around - begin % around;
+    size_t count = end - begin < room ? end - begin : room;
+    return begin + count - count % unit;
+}
+
+/* The items [begin, end) are a box. */
+static int box_run(struct scope *s, const struct loop_3d *what, size_t begin, size_t end)
+{
+    size_t plane = begin / what->plane, row = begin % what->plane / what->row, column = begin % what->row;
+    size_t count = end - begin;
+    size_t planes = count > what->plane ? count / what->plane : 1;
+    size_t rows = count >= what->plane ? what->plane / what->row : count > what->row ? count / what->row : 1;
+    size_t columns = count >= what->row ? what->row : count;
+    struct scope_range r = range_cut(what->range[1], row, row + rows);
+    struct scope_range c = range_cut(what->range[2], column, column + columns);
+    return what->body_2d ? what->body_2d(s, r, c, what->arg)
+                         : what->body_3d(s, range_cut(what->range[0], plane, plane + planes), r, c, what->arg);
+}
+
+static int for_3d_run(struct scope *s, struct part *part, struct scope_range *chunk)
+{
+    const struct loop_3d *what = part->loop->what;
+    int code = 0;
+    for (size_t at = chunk->begin, next; !code && at < chunk->end; at = next) {
+        next = box_end(what, at, chunk->end);
+        code = box_run(s, what, at, next);
+    }
+    return code;
+}
+
+static int for_3d_work(struct scope *s, void *arg)
+{
+    const struct loop_3d *what = arg;
+    struct loop loop = {.run = for_3d_run, .what = what, .row = what->row, .stop = {LOOP_NO_STOP}};
+    struct part part = {.loop = &loop, .end = range_length(what->range[0]) * what->plane};
+    return what->plane ? scopei_loop_run(s, &part) : SCOPE_OK;
+}
+
+/* Fills in the lengths.  False: a range is backwards, or there are too many items. */
+static bool box_init(struct loop_3d *what)
+{
+    size_t all;
+    bool empty = false;
+    for (int i = 0; i < 3; i++) {
+        if (what->range[i].begin > what->range[i].end)
+            return false;
+        empty |= what->range[i].begin == what->range[i].end;
+    }
+    what->row = what->plane = 0;
+    if (empty)
+        return true;
+    what->row = range_length(what->range[2]);
+    return !__builtin_mul_overflow(range_length(what->range[1]), what->row, &what->plane) &&
+           !__builtin_mul_overflow(range_length(what->range[0]), what->plane, &all);
+}
+
+int scope_for_2d(struct scope *s, struct scope_range rows, struct scope_range columns, scope_for_2d_fn *body, void *arg)
+{
+    struct loop_3d what = {.range = {{0, 1}, rows, columns}, .body_2d = body, .arg = arg};
+    return body && box_init(&what) ? scopei_loop_in(s, for_3d_work, &what) : SCOPE_EINVAL;
+}
+
+int scope_for_3d(struct scope *s, struct scope_range planes, struct scope_range rows, struct scope_range columns,
+                 scope_for_3d_fn *body, void *arg)
+{
+    struct loop_3d what = {.range = {planes, rows, columns}, .body_3d = body, .arg = arg};
+    return body && box_init(&what) ? scopei_loop_in(s, for_3d_work, &what) : SCOPE_EINVAL;
+}
+
+/* ---------------------------------------------------------------------------------------------------- Item by item */
+
+struct loop_each {
+    char *array;
+    size_t count, size;
+    scope_each_fn *body;
+    void *arg;
+};
+
+/* Item i of a chunk has failed: it alone is named. */
+static int item_fail(struct scope_range *chunk, size_t i, int code)
+{
+    *chunk = (struct scope_range){i, i + 1};
+    return code;
+}
+
+static int each_run(struct scope *s, struct part *part, struct scope_range *chunk)
+{
+    const struct loop_each *what = part->loop->what;
+    for (size_t i = chunk->begin; i < chunk->end; i++) {
+        int code = what->body(s, what->array + i * what->size, what->arg);
+        if (SCOPEI_UNLIKELY(code))
+            return item_fail(chunk, i, code);
+    }
+    return 0;
+}
+
+static int each_work(struct scope *s, void *arg)
+{
+    const struct loop_each *what = arg;
+    struct loop loop = {.run = each_run, .what = what, .stop = {LOOP_NO_STOP}};
+    struct part part = {.loop = &loop, .end = what->count};
+    return scopei_loop_run(s, &part);
+}
+
+static bool array_valid(const void *array, size_t count, size_t size)
+{
+    size_t bytes;
+    return size && (array || !count) && !__builtin_mul_overflow(count, size, &bytes);
+}
+
+int scope_for_each(struct scope *s, void *array, size_t count, size_t size, scope_each_fn *body, void *arg)
+{
+    struct loop_each what = {array, count, size, body, arg};
+    return body && array_valid(array, count, size) ? scopei_loop_in(s, each_work, &what) : SCOPE_EINVAL;
+}
+
+struct loop_map {
+    const char *input;
+    char *output;
+    size_t input_size, output_size, count;
+    int *status;
+    scope_map_fn *fn;
+    void *arg;
+};
+
+static int map_run(struct scope *s, struct part *part, struct scope_range *chunk)
+{
+    const struct loop_map *what = part->loop->what;
+    for (size_t i = chunk->begin; i < chunk->end; i++) {
+        int code = what->fn(s, what->input + i * what->input_size, what->output + i * what->output_size, what->arg);
+        if (what->status)
+            what->status[i] = code;
+        else if (SCOPEI_UNLIKELY(code))
+            return item_fail(chunk, i, code);
+    }
+    return 0;
+}
+
+static int map_work(struct scope *s, void *arg)
+{
+    const struct loop_map *what = arg;
+    for (size_t i = 0; what->status && i < what->count; i++)
+        what->status[i] = SCOPE_ECANCELED;
+    struct loop loop = {.run = map_run, .what = what, .stop = {LOOP_NO_STOP}};
+    struct part part = {.loop = &loop, .end = what->count};
+    return scopei_loop_run(s, &part);
+}
+
+int scope_map(struct scope *s, const void *input, size_t input_size, void *output, size_t output_size, size_t count,
+              int *status, scope_map_fn *fn, void *arg)
+{
+    struct loop_map what = {input, output, input_size, output_size, count, status, fn, arg};
+    if (!fn || !array_valid(input, count, input_size) || !array_valid(output, count, output_size))
+        return SCOPE_EINVAL;
+    return scopei_loop_in(s, map_work, &what);
+}
+
+/* ------------------------------------------------------------------------------------------------------------- Invoke */
+
+struct calls {
+    struct loop *loop;
+    struct scope_range range;
+};
+
+static int calls_run(struct scope *s, void *arg)
+{
+    struct calls *near = arg;
+    struct loop *loop = near->loop;
+    size_t begin = near->range.begin, count = range_length(near->range);
+    if (count > 1) {
+        struct calls far = {loop, {begin + (count + 1) / 2, near->range.end}};
+        near->range.end = far.range.begin;
+        return scope_fork2(s, calls_run, &far, calls_run, near);
+    }
+    if (scope_cancelled(s) || load_relaxed(&loop->stop) == 0) /* Relaxed: a late look costs one call. */
+        return SCOPE_ECANCELED;
+    const struct scope_call *call = (const struct scope_call *)loop->what + begin;
+    int code = call->fn(s, call->arg);
+    return code ? scopei_loop_fail(loop, s, code, near->range) : 0;
+}
+
+static int invoke_work(struct scope *s, void *arg)
+{
+    struct calls *all = arg;
+    return range_length(all->range) ? scopei_loop_code(all->loop, s, calls_run(s, all)) : SCOPE_OK;
+}
+
+int scope_invoke(struct scope *s, const struct scope_call *calls, size_t count)
+{
+    struct loop loop = {.what = calls, .stop = {LOOP_NO_STOP}};
+    struct calls all = {&loop, {0, count}};
+    for (size_t i = 0; i < count; i++)
+        if (!calls || !calls[i].fn)
+            return SCOPE_EINVAL;
+    return scopei_loop_in(s, invoke_work, &all);
+}
