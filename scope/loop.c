@@ -10,10 +10,10 @@
  * would be felt in a loop of 100.  So the first look is after the first item, and says no more than how long ago the worker's last
  * look was: if not long, the item was cheap.
  *
- * A loop of few items is another matter, since each may take long, and all others would wait for the first of them.  Its
- * far half is offered before its cost is known: to thieves who are awake for nothing (a fence, a swing), and who leave it alone for
- * a moment; to sleepers for the price of a wake-up, on the guess that it is worth it.  A wrong guess makes the next loops do
- * without, more of them each time. */
+ * A loop of few items is another matter, since each may take long, and all others would wait for the first of them.  So it is
+ * urgent: its far half is offered before its cost is known, to those who are awake for little (a fence, a swing), and who leave it
+ * alone for a moment; to sleepers for the price of a wake-up.  If that was a wrong guess the next loops are not urgent, more of
+ * them each time, and are offered only if somebody is awake and asks. */
 #include "scope/loop.h"
 #include "sched/idle.h"
 
@@ -86,7 +86,10 @@ static uint64_t part_look(struct worker *w, struct part *part, size_t count, uin
         return 0;
     }
     uint64_t now = os_ticks(), since = before ? before + pool->tick_cost : w->looked;
-    chunk_adapt(part, count, (double)(int64_t)(now - since) * pool->tick_ns, !before);
+    double taken_ns = (double)(int64_t)(now - since) * pool->tick_ns;
+    chunk_adapt(part, count, taken_ns, !before);
+    if (taken_ns >= WORTH_WAKE_NS)
+        w->guess_skip /= 2; /* perhaps a guess would have been right */
     w->looked = now;
     return now;
 }
@@ -95,15 +98,18 @@ static uint64_t part_look(struct worker *w, struct part *part, size_t count, uin
 
 static bool few(const struct worker *w, size_t items)
 {
-    return items > 1 && items / FEW_PER_WORKER <= w->pool->workers && scopei_deque_requested(&w->deque);
+    return items > 1 && w->pool->workers > 1 && items / FEW_PER_WORKER <= w->pool->workers;
 }
 
-/* A part whose items' cost is not known, before its first chunk. */
+/* A part whose items' cost is not known, before its first chunk.  An urgent one is divided though nobody may be idle just now:
+ * who is so in a moment should find something. */
 static enum division part_guess(const struct worker *w, const struct part *part)
 {
-    enum hunger hunger = few(w, part_left(part)) ? scopei_idle_hunger(w) : HUNGER_NONE;
-    if (hunger != HUNGER_NONE && part->urgent)
-        return DIVIDE_LOUDLY;
+    if (!few(w, part_left(part)) || !(part->urgent || scopei_deque_requested(&w->deque)))
+        return DIVIDE_NOT;
+    enum hunger hunger = scopei_idle_hunger(w);
+    if (part->urgent)
+        return hunger == HUNGER_NONE ? DIVIDE_EARLY : DIVIDE_LOUDLY;
     return hunger == HUNGER_AWAKE && !part->loop->split ? DIVIDE_EARLY : DIVIDE_NOT;
 }
 
@@ -111,6 +117,8 @@ static enum division part_guess(const struct worker *w, const struct part *part)
 static enum division part_divide(struct worker *w, struct part *part)
 {
     double left_ns = part->item_ns * (double)part_left(part);
+    if (left_ns >= WORTH_WAKE_NS)
+        w->guess_skip = w->guess_pause = 0; /* a guess would have been right */
     if (left_ns < WORTH_STEAL_NS + 4 * part->loop->split_ns || part_left(part) < 2 ||
         !scopei_deque_requested(&w->deque))
         return DIVIDE_NOT;
@@ -119,7 +127,6 @@ static enum division part_divide(struct worker *w, struct part *part)
         return DIVIDE_QUIETLY;
     if (left_ns < WORTH_WAKE_NS)
         return DIVIDE_NOT;
-    w->guess_skip = w->guess_pause = 0; /* a guess would have been right */
     if (hunger == HUNGER_ASLEEP)
         return DIVIDE_LOUDLY;
     if (part->offered)
@@ -219,10 +226,8 @@ static int part_run(struct scope *s, void *arg)
 /* True if few items are to be shared though nobody knows what they cost. */
 static bool loop_urgent(struct worker *w, size_t items)
 {
-    if (!few(w, items) || scopei_idle_hunger(w) == HUNGER_NONE)
-        return false;
-    if (w->guess_skip == 0)
-        return true;
+    if (!few(w, items) || w->guess_skip == 0)
+        return few(w, items);
     w->guess_skip--;
     return false;
 }
