@@ -134,7 +134,7 @@ static bool first_at(struct site at)
 
 /* ------------------------------------------------------------------------------------------------------------ Checks */
 
-/* Before a spawn.  arg: NULL if it is copied. */
+/* Before a spawn.  arg: NULL: not to be looked at. */
 static void spawn_check(struct site at, const struct scope *s, const void *arg)
 {
     if (!s)
@@ -190,7 +190,7 @@ __attribute__((noinline)) struct scope_block scopei_debug_block(const char *file
 int scopei_debug_spawn(const char *file, int line, struct scope *s, scope_fn *fn, void *arg)
 {
     const struct site at = {file, line};
-    spawn_check(at, s, arg);
+    spawn_check(at, s, fn ? arg : NULL);
     return tell(at, "scope_spawn", s, scope_spawn(s, fn, arg));
 }
 
@@ -201,16 +201,22 @@ int scopei_debug_spawn_copy(const char *file, int line, struct scope *s, scope_f
     return tell(at, "scope_spawn_copy", s, scope_spawn_copy(s, fn, arg, size));
 }
 
+/* The argument, if the task gets it as it is, and is not refused anyway; else NULL. */
+static const void *pointed(const struct scope_task *task, const void *arg)
+{
+    return task && task->fn && task->copy == 0 && !(task->flags & ~SCOPE_RUN_ANYWAY) ? arg : NULL;
+}
+
 int scopei_debug_spawn_task(const char *file, int line, struct scope *s, const struct scope_task *task, void *arg)
 {
     const struct site at = {file, line};
-    spawn_check(at, s, task && task->copy ? NULL : arg);
+    spawn_check(at, s, pointed(task, arg));
     return tell(at, "scope_spawn_task", s, scope_spawn_task(s, task, arg));
 }
 
 int scopei_debug_try_spawn(const char *file, int line, struct scope *s, const struct scope_task *task, void *arg)
 {
     const struct site at = {file, line};
-    spawn_check(at, s, task && task->copy ? NULL : arg);
+    spawn_check(at, s, pointed(task, arg));
     return tell(at, "scope_try_spawn", s, scope_try_spawn(s, task, arg));
 }

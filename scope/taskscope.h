@@ -133,9 +133,9 @@ struct scope_task {
 #define SCOPE_RUN_ANYWAY 1u
 
 /* Describes a task, with its name and the place where this stands:
- *     static const SCOPE_DESCRIBE(parsing, .fn = parse, .dispose = free);        scope_spawn_task(s, &parsing, text); */
-#define SCOPE_DESCRIBE(identifier, ...) \
-    struct scope_task identifier = {.name = #identifier, .file = __FILE__, .line = __LINE__, __VA_ARGS__}
+ *     static const SCOPE_DESCRIBE(parsing, .fn = parse, .dispose = free);        scope_spawn_task(s, &parsing, text);
+ * In C++ the fields from fn on, in their order: SCOPE_DESCRIBE(parsing, parse, free, 0, 0). */
+#define SCOPE_DESCRIBE(identifier, ...) struct scope_task identifier = {#identifier, __FILE__, __LINE__, __VA_ARGS__}
 
 /* What an on_complete function is told of a task that has run. */
 struct scope_completion {
