@@ -1,13 +1,14 @@
-/* Misuse, in words: what ends the program in any build, and the checks of code that is compiled with SCOPE_DEBUG, whose calls come
- * here with the place where they stand.
+/* Misuse, in words: what ends the program in any build, and the checks of code that is compiled with SCOPE_DEBUG, whose calls
+ * come here with the place where they stand.
  *
- * A scope that has ended is recognized by its frame, which lies above the top of its worker's stack of frames (the memory is kept
- * until the pool ends).  If another scope has been opened in the frame since, it is taken for that one.
+ * A scope that has ended is recognized by its frame, which lies above the top of its worker's stack of frames (the memory is
+ * kept until the pool ends).  If another scope has been opened in the frame since, it is taken for that one.
  *
- * An argument in a stack frame.  A thread's stack holds the scopes that it has opened, and has not ended, the innermost last;
- * those around a scope s that a task may spawn into enclose it.  Of them, the innermost that this thread has opened ends after s,
- * or is s.  What lies beyond its opening on the stack ends before it does, and may end before s; what lies before it, does not.  If the
- * thread has opened none of them, it runs the task from its own first frame on, and its whole stack is of that kind. */
+ * An argument in a stack frame.  The scopes that a thread has opened, and that have not ended, lie inside each other, the
+ * outermost nearest to the beginning of its stack.  Let own be the innermost of s and the scopes around it that the spawning
+ * thread has opened.  What lies on its stack before own was opened outlives own, and so s.  What lies beyond was called by the
+ * body of own, or by a task inside it: it ends before own does, and may end before s.  If the thread has opened none of them,
+ * it runs a task as one of the pool's own, and all of its stack is of that kind. */
 #include "scope/scope.h"
 
 #include <pthread.h>

@@ -158,8 +158,8 @@ int scope_dump(int fd)
 {
     int before = errno, cancel_state = PTHREAD_CANCEL_ENABLE;
     struct out out = {.fd = fd};
-    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE,
-                                 &cancel_state); /* or write might not return, and we be a visitor for ever */
+    /* A pthread_cancel waits, or we would be a visitor for ever. */
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     out_text(&out, "taskscope: open scopes\n");
     scopei_workers_visit(out_worker, &out);
     out_flush(&out);

@@ -373,7 +373,8 @@ SCOPEI_INLINE enum scope_reason scope_reason(const struct scope *s);
 
 /* Writes the tree of open scopes of the process to a file descriptor, in words: names, places where they were opened (if known),
  * policies, why they are cancelled, counts, deadlines, and which described task each worker runs.  For a program that seems to
- * hang; other threads go on meanwhile, so names should be string literals.  Any thread; async-signal-safe.  Returns SCOPE_OK, or SCOPE_EINVAL: fd cannot be written to. */
+ * hang; other threads go on meanwhile, so names should be string literals.  Any thread; async-signal-safe.  Returns SCOPE_OK, or
+ * SCOPE_EINVAL: fd cannot be written to. */
 int scope_dump(int fd);
 
 /* Has scope_dump(2) called on each signal of that number, say SIGUSR1.  Returns SCOPE_OK or SCOPE_EINVAL. */
@@ -398,9 +399,9 @@ int scope_unshield(struct scope *s);
 void *scope_local_value(const struct scope *s, const void *key);
 
 /* Records an error with a printf-style message for s, cancels s if its policy is SCOPE_FAIL_FAST, and returns code, to be used as
- * `return scope_fail(s, code, "...", ...)`: a task that returns the code is not recorded a second time, also if s is a scope around
- * the innermost one and the code, or the inner scope's failure by it, is returned up to s.  A code of 0 is
- * recorded as SCOPE_EINVAL.  The error says where the call stands. */
+ * `return scope_fail(s, code, "...", ...)`: a task that returns the code is not recorded a second time, also if s is a scope
+ * around the innermost one and the code, or the inner scope's failure by it, is returned up to s.  A code of 0 is recorded as
+ * SCOPE_EINVAL.  The error says where the call stands. */
 int scope_fail(struct scope *s, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int scope_fail_at(struct scope *s, const char *file, int line, int code, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
