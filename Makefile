@@ -62,8 +62,8 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libtaskscope.a
 # Examples and tests find the public header as users do; the library itself includes "scope/taskscope.h".
 $(B)/examples/%.o $(B)/tests/%.o: private FLAGS += -I scope
 
-# So that an exception, or the end of a thread, passes scope_run in order; costs nothing otherwise.
-$(LIBRARY:%.c=$(B)/%.o): private FLAGS += -fexceptions
+# So that an exception, or the end of a thread, passes scope_run in order; costs nothing otherwise.  SCOPE_DEBUG is for users.
+$(LIBRARY:%.c=$(B)/%.o): private FLAGS += -fexceptions -USCOPE_DEBUG
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)

@@ -211,12 +211,15 @@ static void pool_display(struct scope_pool *pool, unsigned threads)
 
 static void threads_stop(struct scope_pool *pool)
 {
+    int cancel_state = PTHREAD_CANCEL_ENABLE;
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state); /* or pthread_join might not return */
     store_release(&pool->stopping, 1); /* pairs with: idle_sleep, scopei_idle_search */
     scopei_idle_wake_all(pool);
     uint64_t slots = load_acquire(&pool->slots); /* pairs with: slot_add */
     for (uint64_t i = 0; i < slots; i++)
         if (pool->slot[i]->threaded)
             (void)pthread_join(pool->slot[i]->thread, NULL);
+    (void)pthread_setcancelstate(cancel_state, NULL);
 }
 
 /* Starts w's thread, with every signal blocked: signals are for the program's own threads to handle. */
@@ -327,17 +330,27 @@ static struct scope_pool *pool_make(unsigned workers, const struct pool_hooks *h
     return pool;
 }
 
-static void making_lock(void)
+/* A pthread_cancel waits until it is made, as files are read meanwhile, which would end the thread with the lock. */
+static int making_lock(void)
 {
+    int cancel_state = PTHREAD_CANCEL_ENABLE;
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     (void)pthread_once(&process_once, process_prepare);
     pthread_mutex_lock(&registry.making);
+    return cancel_state;
+}
+
+static void making_unlock(int cancel_state)
+{
+    pthread_mutex_unlock(&registry.making);
+    (void)pthread_setcancelstate(cancel_state, NULL);
 }
 
 struct scope_pool *scopei_pool_create(unsigned workers, const struct pool_hooks *hooks)
 {
-    making_lock();
+    int cancel_state = making_lock();
     struct scope_pool *pool = pool_make(workers, hooks);
-    pthread_mutex_unlock(&registry.making);
+    making_unlock(cancel_state);
     return pool;
 }
 
@@ -363,13 +376,13 @@ struct scope_pool *scopei_pool_default(const struct pool_hooks *hooks)
     struct scope_pool *pool = load_acquire_ptr(&registry.main_pool); /* pairs with: scopei_pool_default */
     if (pool)
         return pool;
-    making_lock();
+    int cancel_state = making_lock();
     pool = load_relaxed_ptr(&registry.main_pool); /* Relaxed: under the lock. */
     if (!pool) {
         pool = pool_make(0, hooks);
         store_release_ptr(&registry.main_pool, pool); /* pairs with: scopei_pool_default */
     }
-    pthread_mutex_unlock(&registry.making);
+    making_unlock(cancel_state);
     return pool;
 }
 

@@ -1,13 +1,14 @@
-/* Misuse, in words: what ends the program in any build, and the checks of code that is compiled with SCOPE_DEBUG, whose calls come
- * here with the place where they stand.
+/* Misuse, in words: what ends the program in any build, and the checks of code that is compiled with SCOPE_DEBUG, whose calls
+ * come here with the place where they stand.
  *
- * A scope that has ended is recognized by its frame, which lies above the top of its worker's stack of frames (the memory is kept
- * until the pool ends).  If another scope has been opened in the frame since, it is taken for that one.
+ * A scope that has ended is recognized by its frame, which lies above the top of its worker's stack of frames (the memory is
+ * kept until the pool ends).  If another scope has been opened in the frame since, it is taken for that one.
  *
- * An argument in a stack frame.  A thread's stack holds the scopes that it has opened, and has not ended, the innermost last;
- * those around a scope s that a task may spawn into enclose it.  Of them, the innermost that this thread has opened ends after s,
- * or is s.  What lies beyond its opening on the stack ends before it does, and may end before s; what lies before it, does not.  If the
- * thread has opened none of them, it runs the task from its own first frame on, and its whole stack is of that kind. */
+ * An argument in a stack frame.  The scopes that a thread has opened, and that have not ended, lie inside each other, the
+ * outermost nearest to the beginning of its stack.  Let own be the innermost of s and the scopes around it that the spawning
+ * thread has opened.  What lies on its stack before own was opened outlives own, and so s.  What lies beyond was called by the
+ * body of own, or by a task inside it: it ends before own does, and may end before s.  If the thread has opened none of them,
+ * it runs a task as one of the pool's own, and all of its stack is of that kind. */
 #include "scope/scope.h"
 
 #include <pthread.h>
@@ -134,7 +135,7 @@ static bool first_at(struct site at)
 
 /* ------------------------------------------------------------------------------------------------------------ Checks */
 
-/* Before a spawn.  arg: NULL if it is copied. */
+/* Before a spawn.  arg: NULL: not to be looked at. */
 static void spawn_check(struct site at, const struct scope *s, const void *arg)
 {
     if (!s)
@@ -190,7 +191,7 @@ __attribute__((noinline)) struct scope_block scopei_debug_block(const char *file
 int scopei_debug_spawn(const char *file, int line, struct scope *s, scope_fn *fn, void *arg)
 {
     const struct site at = {file, line};
-    spawn_check(at, s, arg);
+    spawn_check(at, s, fn ? arg : NULL);
     return tell(at, "scope_spawn", s, scope_spawn(s, fn, arg));
 }
 
@@ -201,16 +202,22 @@ int scopei_debug_spawn_copy(const char *file, int line, struct scope *s, scope_f
     return tell(at, "scope_spawn_copy", s, scope_spawn_copy(s, fn, arg, size));
 }
 
+/* The argument, if the task gets it as it is, and is not refused anyway; else NULL. */
+static const void *pointed(const struct scope_task *task, const void *arg)
+{
+    return task && task->fn && task->copy == 0 && !(task->flags & ~SCOPE_RUN_ANYWAY) ? arg : NULL;
+}
+
 int scopei_debug_spawn_task(const char *file, int line, struct scope *s, const struct scope_task *task, void *arg)
 {
     const struct site at = {file, line};
-    spawn_check(at, s, task && task->copy ? NULL : arg);
+    spawn_check(at, s, pointed(task, arg));
     return tell(at, "scope_spawn_task", s, scope_spawn_task(s, task, arg));
 }
 
 int scopei_debug_try_spawn(const char *file, int line, struct scope *s, const struct scope_task *task, void *arg)
 {
     const struct site at = {file, line};
-    spawn_check(at, s, task && task->copy ? NULL : arg);
+    spawn_check(at, s, pointed(task, arg));
     return tell(at, "scope_try_spawn", s, scope_try_spawn(s, task, arg));
 }

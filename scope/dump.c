@@ -4,6 +4,7 @@
 #include "scope/scope.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -155,11 +156,14 @@ static void out_worker(struct worker *w, void *arg)
 
 int scope_dump(int fd)
 {
-    int before = errno;
+    int before = errno, cancel_state = PTHREAD_CANCEL_ENABLE;
     struct out out = {.fd = fd};
+    /* A pthread_cancel waits, or we would be a visitor for ever. */
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     out_text(&out, "taskscope: open scopes\n");
     scopei_workers_visit(out_worker, &out);
     out_flush(&out);
+    (void)pthread_setcancelstate(cancel_state, NULL);
     errno = before;
     return out.failed ? SCOPE_EINVAL : SCOPE_OK;
 }

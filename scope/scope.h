@@ -15,7 +15,6 @@
 #ifndef SCOPE_SCOPE_H
 #define SCOPE_SCOPE_H
 
-#undef SCOPE_DEBUG /* is for user code: the library's own calls are not checked */
 #include "sched/pool.h"
 #include "sched/timer.h"
 #include "scope/taskscope.h"

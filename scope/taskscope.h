@@ -43,8 +43,9 @@
  * Compile with `cc program.c $(pkg-config --cflags --libs taskscope)`.
  *
  * Code compiled with -DSCOPE_DEBUG, against the same archive, is checked as it runs, at some cost: a spawn into a scope that has
- * ended aborts the program (one into a later scope in the same memory is not noticed), an argument in a stack frame that ends before the scope is warned of, once a place, and
- * SCOPE_EINVAL and SCOPE_EPERM are told, all on stderr and with the places of the call and of the scope's opening. */
+ * ended aborts the program (unless a later scope is in the same memory), an argument in a stack frame that may end before the
+ * scope is warned of, once a place, and SCOPE_EINVAL and SCOPE_EPERM are told: on stderr, with the places of the call and of
+ * the scope's opening. */
 #ifndef TASKSCOPE_H
 #define TASKSCOPE_H
 
@@ -133,9 +134,9 @@ struct scope_task {
 #define SCOPE_RUN_ANYWAY 1u
 
 /* Describes a task, with its name and the place where this stands:
- *     static const SCOPE_DESCRIBE(parsing, .fn = parse, .dispose = free);        scope_spawn_task(s, &parsing, text); */
-#define SCOPE_DESCRIBE(identifier, ...) \
-    struct scope_task identifier = {.name = #identifier, .file = __FILE__, .line = __LINE__, __VA_ARGS__}
+ *     static const SCOPE_DESCRIBE(parsing, .fn = parse, .dispose = free);        scope_spawn_task(s, &parsing, text);
+ * In C++ the fields from fn on, in their order: SCOPE_DESCRIBE(parsing, parse, free, 0, 0). */
+#define SCOPE_DESCRIBE(identifier, ...) struct scope_task identifier = {#identifier, __FILE__, __LINE__, __VA_ARGS__}
 
 /* What an on_complete function is told of a task that has run. */
 struct scope_completion {
@@ -312,8 +313,9 @@ int scope_run_at(const char *file, int line, const struct scope_options *options
  *
  * SCOPE (name, options, status): name: the struct scope * inside the block; options: as for scope_run_with; status: int *, told at
  * the end what scope_run would return, or before it if the block is not run; NULL.  The block has no return code: scope_fail
- * records its errors.  Without a status nobody learns that the block was not run, or failed.  It must be left in the thread and the order in which it was entered (else the program is
- * aborted); longjmp out of it is undefined.  A C++ exception, or the end of the thread, joins it without cancelling; for the rest see scope_run. */
+ * records its errors.  Without a status nobody learns that the block was not run, or failed.  It must be left in the thread and
+ * the order in which it was entered (else the program is aborted); longjmp out of it is undefined.  A C++ exception joins it
+ * without cancelling it, and so does the end of the thread in code that is compiled with -fexceptions; without, that aborts. */
 #define SCOPE(identifier, options, status)                                                                       \
     for (struct scope_block scopei_##identifier                                                                  \
          __attribute__((cleanup(scope_block_end))) = scope_block_begin(__FILE__, __LINE__, (options), (status)); \
@@ -370,8 +372,9 @@ SCOPEI_INLINE bool scope_cancelled(const struct scope *s);
 SCOPEI_INLINE enum scope_reason scope_reason(const struct scope *s);
 
 /* Writes the tree of open scopes of the process to a file descriptor, in words: names, places where they were opened (if known),
- * policies, why they are cancelled, counts, deadlines, and which described task each worker runs.  For a program that seems to hang; other threads go on meanwhile, so names
- * should be string literals.  Any thread; async-signal-safe.  Returns SCOPE_OK, or SCOPE_EINVAL: fd cannot be written to. */
+ * policies, why they are cancelled, counts, deadlines, and which described task each worker runs.  For a program that seems to
+ * hang; other threads go on meanwhile, so names should be string literals.  Any thread; async-signal-safe.  Returns SCOPE_OK, or
+ * SCOPE_EINVAL: fd cannot be written to. */
 int scope_dump(int fd);
 
 /* Has scope_dump(2) called on each signal of that number, say SIGUSR1.  Returns SCOPE_OK or SCOPE_EINVAL. */
@@ -396,9 +399,9 @@ int scope_unshield(struct scope *s);
 void *scope_local_value(const struct scope *s, const void *key);
 
 /* Records an error with a printf-style message for s, cancels s if its policy is SCOPE_FAIL_FAST, and returns code, to be used as
- * `return scope_fail(s, code, "...", ...)`: a task that returns the code is not recorded a second time, also if s is a scope around
- * the innermost one and the code, or the inner scope's failure by it, is returned up to s.  A code of 0 is
- * recorded as SCOPE_EINVAL.  The error says where the call stands. */
+ * `return scope_fail(s, code, "...", ...)`: a task that returns the code is not recorded a second time, also if s is a scope
+ * around the innermost one and the code, or the inner scope's failure by it, is returned up to s.  A code of 0 is recorded as
+ * SCOPE_EINVAL.  The error says where the call stands. */
 int scope_fail(struct scope *s, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int scope_fail_at(struct scope *s, const char *file, int line, int code, const char *format, ...)
     __attribute__((format(printf, 5, 6)));

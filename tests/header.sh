@@ -27,5 +27,12 @@ done
 for compiler in g++ clang++-14 clang++-19; do
     check "header_${compiler}_c++17_runs" use_header $compiler -std=c++17 -x c++
 done
+for compiler in gcc clang-14 clang-19; do
+    check "header_${compiler}_debug_runs" use_header $compiler -std=c11 -DSCOPE_DEBUG -x c
+done
+for compiler in g++ clang++-14 clang++-19; do
+    check "header_${compiler}_c++17_debug_runs" use_header $compiler -std=c++17 -DSCOPE_DEBUG -x c++
+    check "header_${compiler}_c++20_runs" use_header $compiler -std=c++20 -x c++
+done
 check header_overview_example_runs overview_example
 check_done

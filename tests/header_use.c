@@ -79,6 +79,18 @@ static int sum_of(struct scope *s, struct range r, long *result)
     return 0;
 }
 
+/* A described task. */
+#ifdef __cplusplus
+static const SCOPE_DESCRIBE(described, sum_task, NULL, 0, 0);
+#else
+static const SCOPE_DESCRIBE(described, .fn = sum_task);
+#endif
+
+static int spawns_described(struct scope *s, void *arg)
+{
+    return scope_spawn_task(s, &described, arg);
+}
+
 static long sum_in_block(const long *from, long n)
 {
     struct range r = {from, n};
@@ -132,6 +144,9 @@ int main(void)
         return 1;
     if (sum_in_block(numbers, 100) != 5050)
         return 2;
+    struct sum whole = {numbers, 100, 0};
+    if (scope_run(spawns_described, &whole) != SCOPE_OK || whole.result != 5050)
+        return 4;
 #ifdef __cplusplus
     if (!exception_joins_first(numbers, 100))
         return 3;

@@ -151,15 +151,13 @@ static void not_a_scope_aborts(void)
 
 /* ---------------------------------------------------------------------------------------------------------- Arguments */
 
+/* Its tasks do not look at the argument, which may be gone. */
 static int thrice(struct scope *s, void *arg)
 {
+    int local = 0;
     (void)arg;
-    atomic_uint local = 0;
     for (int i = 0; i < 3; i++)
-        (void)AT(SPAWNED, scope_spawn(s, counts, &local));
-    while (atomic_load(&local) < 3)
-        if (scope_run(nothing, NULL) != SCOPE_OK || scope_pool_workers(NULL) == 1)
-            break; /* with one worker they run when it is too late, which is what this is about */
+        (void)AT(SPAWNED, scope_spawn(s, nothing, &local));
     return 0;
 }
 
@@ -177,6 +175,32 @@ static int spawns_thrice(struct scope *s, void *arg)
 static void task_local(void)
 {
     (void)AT(OPENED, scope_run(spawns_thrice, NULL));
+}
+
+/* A task that another worker runs, which has opened no scope. */
+static atomic_uint started;
+static struct scope_pool *pool_of_two;
+
+static int tells_and_spawns(struct scope *s, void *arg)
+{
+    int status = thrice(s, arg);
+    atomic_store(&started, 1);
+    return status;
+}
+
+static int lets_steal(struct scope *s, void *arg)
+{
+    static struct tally tally;
+    CHECK_EQ_INT(scope_spawn(s, tells_and_spawns, arg), SCOPE_OK);
+    beckon(&tally, s, &started, 1);
+    return 0;
+}
+
+static void stolen_local(void)
+{
+    pool_of_two = pool_at_least(2);
+    struct scope_options options = options_of(pool_of_two);
+    (void)AT(OPENED, scope_run_with(&options, NULL, lets_steal, NULL));
 }
 
 static __attribute__((noinline)) void helper(struct scope *s)
@@ -233,7 +257,7 @@ static void typed_local(void)
 
 static void dying_argument_warned_once(void)
 {
-    void (*const each[])(void) = {body_local, task_local, enclosing_local, block_helper, typed_local};
+    void (*const each[])(void) = {body_local, task_local, enclosing_local, block_helper, typed_local, stolen_local};
     for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
         struct child child = child_run(each[i]);
         CHECK(child_said(&child, "the argument lies in a stack frame that may end before scope (unnamed)", 1));
@@ -308,18 +332,23 @@ static void good_arguments(void)
         _exit(1);
 }
 
+static atomic_uint *outermost_local;
+
+/* Of the caller of the other pool's scope_run, and of the caller of the scope around that. */
 static int other_pool_inner(struct scope *s, void *arg)
 {
+    CHECK_EQ_INT(scope_spawn(enclosing, counts, outermost_local), SCOPE_OK);
     return scope_spawn(s, counts, arg);
 }
 
 static struct scope_pool *other_pool;
 
-/* The caller's frame is on the same thread, though its worker is another pool's. */
+/* Frames on the same thread, though its worker is another pool's. */
 static int other_pool_body(struct scope *s, void *arg)
 {
-    (void)s, (void)arg;
     atomic_uint local = 0;
+    enclosing = s;
+    outermost_local = arg;
     struct scope_options options = options_of(other_pool);
     CHECK_EQ_INT(scope_run_with(&options, NULL, other_pool_inner, &local), SCOPE_OK);
     return 0;
@@ -328,7 +357,9 @@ static int other_pool_body(struct scope *s, void *arg)
 static void other_pool_arguments(void)
 {
     other_pool = pool_at_least(2);
-    CHECK_EQ_INT(scope_run(other_pool_body, NULL), SCOPE_OK);
+    atomic_uint local = 0;
+    CHECK_EQ_INT(scope_run(other_pool_body, &local), SCOPE_OK);
+    CHECK_EQ_INT(atomic_load(&local), 1);
     if (atomic_load(&check_bad))
         _exit(1);
 }

@@ -71,6 +71,23 @@ static void tells_names_counts_deadlines_tasks(void)
     CHECK_EQ_INT(scope_dump(-1), SCOPE_EINVAL);
 }
 
+/* In the frame of a scope whose place was known. */
+static int then_inline(struct scope *s, void *arg)
+{
+    (void)s;
+    CHECK_EQ_INT(scope_run_with(NULL, NULL, inner, arg), SCOPE_OK);
+    CHECK_EQ_INT((scope_run)(dumps, arg), SCOPE_OK);
+    return 0;
+}
+
+static void place_is_of_this_scope(void)
+{
+    CHECK_EQ_INT((scope_run)(then_inline, NULL), SCOPE_OK);
+    CHECK(strstr(text, "scope (unnamed) in (unnamed): ") != NULL);
+    if (!CHECK(strstr(text, __FILE__) == NULL))
+        printf("%s", text);
+}
+
 /* ------------------------------------------------------------------------------------------------ While things happen */
 
 static atomic_bool closing;
@@ -137,6 +154,7 @@ static void by_signal(void)
 int main(void)
 {
     check_run("tells_names_counts_deadlines_tasks", tells_names_counts_deadlines_tasks);
+    check_run("place_is_of_this_scope", place_is_of_this_scope);
     check_run("others_go_on", others_go_on);
     check_run("by_signal", by_signal);
     return check_done();

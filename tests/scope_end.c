@@ -31,7 +31,7 @@ static int lasts(struct scope *s, void *arg)
 
 static int exits(struct scope *s, void *arg)
 {
-    struct tally tally = {0};
+    static struct tally tally; /* its tasks may run when this function has been left */
     CHECK_EQ_INT(scope_spawn(s, lasts, NULL), SCOPE_OK);
     if (scope_pool_workers(NULL) > 1)
         beckon(&tally, s, &started, 1);
@@ -87,6 +87,44 @@ static void body_left_joins(void)
     }
 }
 
+/* The pool is made, and the tree of scopes printed, by a thread that is to end at its next chance to. */
+
+static int dumps_cancelled(struct scope *s, void *arg)
+{
+    (void)scope_dump(STDERR_FILENO);
+    (void)s, (void)arg;
+    pthread_testcancel();
+    return 0;
+}
+
+static void *cancelled_first(void *arg)
+{
+    (void)pthread_cancel(pthread_self());
+    (void)scope_run(dumps_cancelled, arg);
+    return NULL;
+}
+
+static void cancelled_then_another(void)
+{
+    struct scope_pool *pool = NULL;
+    pthread_t thread;
+    void *result = NULL;
+    (void)alarm(20);
+    (void)pthread_create(&thread, NULL, cancelled_first, NULL);
+    (void)pthread_join(thread, &result);
+    pool = pool_at_least(2);
+    if (result != PTHREAD_CANCELED || scope_run(spawns_counts, NULL) != SCOPE_OK ||
+        scope_pool_destroy(pool) != SCOPE_OK)
+        _exit(1);
+}
+
+static void cancelled_while_the_pool_is_made(void)
+{
+    struct child child = child_run(cancelled_then_another);
+    CHECK(child_succeeded(&child));
+    CHECK(child_said(&child, "taskscope: open scopes", 1));
+}
+
 /* ------------------------------------------------------------------------------------------------ Cannot be joined */
 
 static int exits_at_once(struct scope *s, void *arg)
@@ -95,12 +133,12 @@ static int exits_at_once(struct scope *s, void *arg)
     pthread_exit(NULL);
 }
 
-/* In a frame that has been used before: scope_run is inline, and without a cleanup. */
+/* In a frame that has been used before, scope_run is inline, and without a cleanup (not so with SCOPE_DEBUG). */
 static int exits_in_inner(struct scope *s, void *arg)
 {
     (void)s;
-    (void)scope_run(counts, arg);
-    (void)scope_run(exits_at_once, arg);
+    (void)(scope_run)(counts, arg);
+    (void)(scope_run)(exits_at_once, arg);
     return 0;
 }
 
@@ -210,6 +248,7 @@ static void left_block_aborts_at_the_end(void)
 
 int main(void)
 {
+    check_run("end_cancelled_while_the_pool_is_made", cancelled_while_the_pool_is_made); /* before there is one */
     check_run("end_body_left_joins", body_left_joins);
     if (TSAN || ASAN) {
         check_skip("end_left_task_aborts", "a sanitizer's own handling of abort and threads' ends");
