@@ -1,18 +1,24 @@
 #!/usr/bin/perl
-# Makes manual pages of section 3 from the public header: scope/manual.pl HEADER VERSION FOLDER
+# Makes manual pages of section 3 from the public headers: scope/manual.pl VERSION FOLDER HEADER...
 #
 # A page is a comment and the declarations that follow it up to an empty line.  It is named after the first of them; the others
 # get a page that refers to it.  Text that is indented in the comment, and declarations, are shown as they stand.
 use strict;
 use warnings;
 
-my ($header, $version, $folder) = @ARGV;
-die "usage: scope/manual.pl HEADER VERSION FOLDER\n" unless defined $folder;
-open(my $in, '<', $header) or die "$header: $!\n";
-my $text = do { local $/; <$in> };
-$text =~ s{.*?\n(?=/\* -+ Types and codes \*/)}{}s or die "$header: no beginning\n";
-$text =~ s{/\* -+ Private: .*}{}s or die "$header: no private part\n";
-$text =~ s{^/\* -+ [^\n]* \*/\n}{\n}mg;
+my ($version, $folder, @headers) = @ARGV;
+die "usage: scope/manual.pl VERSION FOLDER HEADER...\n" unless @headers;
+
+# What is between a header's first headline and its private part.
+sub text_of {
+    my ($header) = @_;
+    open(my $in, '<', $header) or die "$header: $!\n";
+    my $text = do { local $/; <$in> };
+    $text =~ s{.*?\n(?=/\* -+ [^\n]* \*/\n)}{}s or die "$header: no beginning\n";
+    $text =~ s{/\* -+ Private: .*}{}s;
+    $text =~ s{^/\* -+ [^\n]* \*/\n}{\n}mg;
+    return $text;
+}
 
 # What a block declares, as pages are named.
 sub names_of {
@@ -61,7 +67,7 @@ sub page_write {
     close $page or die "$folder/$name.3: $!\n";
 }
 
-for my $block (split /\n\s*\n(?=\S)/, $text) {
+for my $block (map { split /\n\s*\n(?=\S)/, text_of($_) } @headers) {
     my ($comment, $code) = $block =~ m{^\s*/\*\s?(.*?)\s*\*/[ \t]*\n?(.*)$}s or next;
     my @names = names_of($code, $comment) or next;
     $comment =~ s/^ \* ?//mg;

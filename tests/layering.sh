@@ -3,11 +3,12 @@
 . tests/check.inc
 shopt -s nullglob
 
-# includes FOLDER ALLOWED: a quoted include in FOLDER names a header under one of the folders of the ALLOWED pattern.
+# includes FOLDER ALLOWED: a quoted include in FOLDER names a header under one of the folders of the ALLOWED pattern, or is one
+# of the public headers, which include each other as they will lie beside each other.
 includes_within()
 {
     local files=("$1"/*.[ch])
-    ((${#files[@]} > 0)) && ! grep -nE '^ *# *include *"' "${files[@]}" /dev/null | grep -vE "\"($2)/"
+    ((${#files[@]} > 0)) && ! grep -nE '^ *# *include *"' "${files[@]}" /dev/null | grep -vE "\"($2)/|\"taskscope\w*\.h\""
 }
 
 only_topology_uses_hwloc()

@@ -4,7 +4,7 @@
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 mkdir "$tmp/man3"
-perl scope/manual.pl scope/taskscope.h 0 "$tmp/man3"
+perl scope/manual.pl 0 "$tmp/man3" scope/taskscope*.h
 
 every_call_has_a_page()
 {
