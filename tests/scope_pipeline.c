@@ -128,6 +128,103 @@ static void pipeline_long_stream_keeps_its_order(void)
     }
 }
 
+/* ------------------------------------------------------------------------------------------------- Two workers, one plan */
+
+/* Items are numbers from 1.  One worker has item 1 in a serial stage while the other does what the plan says. */
+struct plan {
+    atomic_uint made, state;     /* items made; 1: item 3 is in its first stage, 2: item 2 is in the serial one */
+    unsigned made_before_second; /* how many had been made when item 2 came to the serial stage */
+    unsigned order[8], seen;     /* in which the serial stage saw them; how many */
+};
+
+static int plan_make(struct scope *s, void **item, void *arg)
+{
+    struct plan *plan = arg;
+    (void)s;
+    if (atomic_load(&plan->made) < 8)
+        *item = (void *)(uintptr_t)(atomic_fetch_add(&plan->made, 1) + 1);
+    return 0;
+}
+
+static int plan_run(struct plan *plan, scope_stage_fn *first, scope_stage_fn *serial, enum scope_stage_kind kind)
+{
+    struct scope_pool_options two = {.size = sizeof(two), .workers = 2};
+    struct scope_options options = scope_options_init();
+    const struct scope_stage stages[] = {{.fn = plan_make, .arg = plan},
+                                         {.fn = first, .arg = plan},
+                                         {.kind = kind, .fn = serial, .arg = plan},
+                                         {.fn = long_stream_pass}};
+    int status = SCOPE_ERROR;
+    CHECK_EQ_INT(scope_pool_create(&options.pool, &two), SCOPE_OK);
+    if (CHECK_EQ_INT(scope_pool_workers(options.pool), 2)) {
+        SCOPE(s, &options, NULL)
+        {
+            status = scope_pipeline(s, stages, 4, 8, NULL);
+        }
+    }
+    CHECK_EQ_INT(scope_pool_destroy(options.pool), SCOPE_OK);
+    return status;
+}
+
+/* The other worker has parked item 2 and is held up by item 3 until item 2 is let in.  That comes before any item that the first
+ * worker, done with item 1, could make. */
+static int hold_third(struct scope *s, void **item, void *arg)
+{
+    struct plan *plan = arg;
+    (void)s;
+    if ((uintptr_t)*item == 3) {
+        atomic_store(&plan->state, 1);
+        spin_until(&plan->state, 2);
+    }
+    return 0;
+}
+
+static int note_second(struct scope *s, void **item, void *arg)
+{
+    struct plan *plan = arg;
+    (void)s;
+    if ((uintptr_t)*item == 1)
+        spin_until(&plan->state, 1);
+    if ((uintptr_t)*item == 2) {
+        plan->made_before_second = atomic_load(&plan->made);
+        atomic_store(&plan->state, 2);
+    }
+    return 0;
+}
+
+static void pipeline_started_items_before_new_ones(void)
+{
+    static const enum scope_stage_kind kinds[] = {SCOPE_STAGE_SERIAL, SCOPE_STAGE_IN_ORDER};
+    for (int i = 0; i < 6; i++) {
+        struct plan plan = {.made = 0};
+        CHECK_EQ_INT(plan_run(&plan, hold_third, note_second, kinds[i % 2]), SCOPE_OK);
+        CHECK_EQ_INT(plan.made_before_second, 3);
+    }
+}
+
+/* The other worker parks items 2 to 7, one after the other, before it makes item 8. */
+static int note_order(struct scope *s, void **item, void *arg)
+{
+    struct plan *plan = arg;
+    (void)s;
+    if ((uintptr_t)*item == 1)
+        spin_until(&plan->made, 8);
+    if (CHECK(plan->seen < 8))
+        plan->order[plan->seen++] = (unsigned)(uintptr_t)*item;
+    return 0;
+}
+
+static void pipeline_serial_stage_in_order_of_arrival(void)
+{
+    for (int i = 0; i < 6; i++) {
+        struct plan plan = {.made = 0};
+        CHECK_EQ_INT(plan_run(&plan, long_stream_pass, note_order, SCOPE_STAGE_SERIAL), SCOPE_OK);
+        CHECK_EQ_INT(plan.seen, 8);
+        for (unsigned n = 0; n < 8; n++)
+            CHECK_EQ_INT(plan.order[n], n + 1);
+    }
+}
+
 /* ------------------------------------------------------------------------------------------------------------ Nesting */
 
 static int inner_stage(struct scope *s, void **item, void *arg)
@@ -267,6 +364,8 @@ int main(void)
     check_run("pipeline_one_worker_one_item_at_a_time", pipeline_one_worker_one_item_at_a_time);
     check_run("pipeline_four_workers_four_at_once", pipeline_four_workers_four_at_once);
     check_run("pipeline_long_stream_keeps_its_order", pipeline_long_stream_keeps_its_order);
+    check_run("pipeline_started_items_before_new_ones", pipeline_started_items_before_new_ones);
+    check_run("pipeline_serial_stage_in_order_of_arrival", pipeline_serial_stage_in_order_of_arrival);
     check_run("pipeline_in_a_stage_of_each_kind", pipeline_in_a_stage_of_each_kind);
     check_run("pipeline_in_many_tasks_at_once", pipeline_in_many_tasks_at_once);
     check_run("pipeline_stage_may_fork_and_spawn", pipeline_stage_may_fork_and_spawn);
