@@ -1,5 +1,6 @@
-/* A pipeline: blocks of numbers are made one by one, sieved on all cores, and looked at in order, with no more than 16 blocks in
- * memory.  Finds the widest gap between primes below 20 million; a gap may begin in one block and end in another. */
+/* A pipeline: blocks of numbers are made one by one, sieved on all cores, and looked at in order, with no more than 16
+ * blocks in memory.  Finds the widest gap between primes below 20 million; a gap may begin in one block and end in
+ * another. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,17 +1,18 @@
 /* Pipelines.
  *
- * A token carries an item; there are as many as items may be on their way.  The task that has a token takes it from stage to
- * stage, and at the end back to the source for the next item.  Where it has to wait it is parked, and its task goes on with another
- * one; no thread waits.  Tokens are parked in two sorts of places.
+ * A token carries an item; there are as many as items may be on their way.  The task that has a token takes it from
+ * stage to stage, and at the end back to the source for the next item.  Where it has to wait it is parked, and its
+ * task goes on with another one; no thread waits.  Tokens are parked in two sorts of places.
  *
- * Line: at a serial stage, and at the source, where the free tokens are.  One word says whether somebody is in (BUSY), and
- * holds the tokens that have been parked, newest first.
+ * Line: at a serial stage, and at the source, where the free tokens are.  One word says whether somebody is in (BUSY),
+ * and holds the tokens that have been parked, newest first.
  *
  *      arriving (line_arrive)                      leaving (line_leave)
  *      1  BUSY: pushes the token, which is parked  1  a token is parked: that one is in
  *         else: sets BUSY, and is in               2  none: clears BUSY
  *
- * Both are swings of the whole word, so either the one who leaves finds the token, or the token finds that he has left.
+ * Both are swings of the whole word, so either the one who leaves finds the token, or the token finds that he has
+ * left.
  *
  * Gates: at an in-order stage, one word for each item.
  *
@@ -19,14 +20,18 @@
  *      1  exchanges gate n for its token           1  exchanges gate n for OPEN
  *      2  it was OPEN: is in                       2  there was a token: that one is in
  *
- * Whoever comes second takes item n on.  The gates are a ring: the items that have not left the stage have consecutive numbers, and
- * each has a token, so there are never more of them than tokens; and gate n is empty again before n leaves.
+ * Whoever comes second takes item n on.  The gates are a ring: the items that have not left the stage have consecutive
+ * numbers, and each has a token, so there are never more of them than tokens; and gate n is empty again before n
+ * leaves.
  *
- * Who leaves the source does not hand it on, as others may have to do for lack of work what he will soon do anyway: go there again.
- * He makes an offer: a task that goes to the source with a free token, if it finds both.  One is enough (OFFERED):
- * while a token is parked at the source and nobody is in, there is an offer that has not yet looked.
+ * The source is not handed on by who leaves it: he will be back himself when his item is through, and a task that was
+ * stolen for every item would cost more than many an item.  Instead there is an offer: a task that goes to the source
+ * with a free token, if it can have both, for workers that are idle.  One at a time is enough (OFFERED), as it makes
+ * the next one: while a token is parked at the source and nobody is in, there is an offer that has not yet looked.  At
+ * the end of the stream the source stays BUSY.
  *
- * When the pipeline stops early, tasks just end, or are skipped.  What their tokens hold is disposed of when all have. */
+ * When the pipeline stops early, tasks just end, or are skipped, and what their tokens hold is disposed of when all
+ * have.  Nothing of the pipeline is touched but from inside its scope, so its memory can go when that has ended. */
 #include "scope/scope.h"
 
 #include <stdlib.h>
@@ -74,7 +79,7 @@ struct pipeline {
     struct stage stages[];
 };
 
-/* ------------------------------------------------------------------------------------------------------------- Lines */
+/* ------------------------------------------------------------------------------------------------------------ Lines */
 
 static struct token *line_newest(uint64_t word)
 {
@@ -165,7 +170,7 @@ static bool source_claim(struct line *line, bool is_offer)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------------------- Gates */
+/* ------------------------------------------------------------------------------------------------------------ Gates */
 
 /* In a gate, when the item's turn has come before the item. */
 static char open_gate;
@@ -195,7 +200,7 @@ static struct token *gate_leave(struct atomic_ptr *gate)
     return next;
 }
 
-/* ------------------------------------------------------------------------------------------------------------- Tokens */
+/* ----------------------------------------------------------------------------------------------------------- Tokens */
 
 static scope_fn token_task, offer_task;
 
@@ -288,8 +293,10 @@ static struct token *source_enter(struct scope *s, struct pipeline *p, bool is_o
     return t;
 }
 
-/* Takes t, which is in a stage, on its way, and then others.  What has been started comes before anything new: so a task that has
- * spawned one for a token that was parked ends, for its worker to turn to that, before it goes to the source. */
+/* Takes t, which is in a stage, on its way, and then others.  What has been started comes before anything new: so a
+ * task that has spawned one for a token that was parked ends, for its worker to turn to that, before it goes to the
+ * source.  A task whose own token has been parked looks for another at the source: the offer may be in a deque far
+ * away. */
 static int carry(struct scope *s, struct pipeline *p, struct token *t)
 {
     int code = 0;
@@ -325,7 +332,7 @@ static int offer_task(struct scope *s, void *arg)
     return carry(s, arg, source_enter(s, arg, true));
 }
 
-/* ----------------------------------------------------------------------------------------------------------- Pipelines */
+/* -------------------------------------------------------------------------------------------------------- Pipelines */
 
 /* The caller's first token is in the source, the others are parked there. */
 static int pipeline_body(struct scope *s, void *arg)
@@ -344,7 +351,7 @@ static int pipeline_body(struct scope *s, void *arg)
 static int failure_record(struct scope *s, const struct pipeline *p, const struct scope_report *report)
 {
     if (!load_relaxed(&p->failed)) /* Relaxed: all have ended. */
-        return scope_fail_at(s, NULL, 0, SCOPE_ERROR, "a task of a pipeline");
+        return scope_fail_at(s, NULL, 0, SCOPE_ERROR, "a task in a pipeline");
     const struct scope_error none = {.code = 0}, *said = &none;
     for (uint64_t i = report->group.kept; i-- > 0;)
         if (report->group.errors[i].code == p->failed_code)
@@ -388,16 +395,33 @@ static size_t tokens_default(void)
     return TOKENS_PER_WORKER * (size_t)(workers ? workers : 1);
 }
 
+static bool stage_ordered(const struct scope_stage *stages, size_t i)
+{
+    return i > 0 && stages[i].kind == SCOPE_STAGE_IN_ORDER;
+}
+
+/* rings: of size bytes each, for each stage that is in order. */
+static void gates_init(struct pipeline *p, char *rings, size_t size)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (!stage_ordered(p->described, i))
+            continue;
+        p->stages[i].gates = (struct atomic_ptr *)(void *)rings;
+        store_relaxed_ptr(gate_of(p, i, 0), OPEN); /* Relaxed: nobody else knows it yet. */
+        rings += size;
+    }
+}
+
 /* All the memory of a pipeline, as one piece.  NULL: there is none. */
 static struct pipeline *pipeline_create(const struct scope_stage *stages, size_t count, size_t tokens)
 {
-    size_t gates = 1, ordered = 0;
+    size_t gates = CACHE_LINE / sizeof(struct atomic_ptr), ordered = 0;
     while (gates < tokens)
         gates *= 2;
-    for (size_t i = 1; i < count; i++)
-        ordered += stages[i].kind == SCOPE_STAGE_IN_ORDER;
+    for (size_t i = 0; i < count; i++)
+        ordered += stage_ordered(stages, i);
     size_t head = sizeof(struct pipeline) + count * sizeof(struct stage);
-    size_t ring = (gates * sizeof(struct atomic_ptr) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    size_t ring = gates * sizeof(struct atomic_ptr);
     size_t size = head + tokens * sizeof(struct token) + ordered * ring;
     struct pipeline *p = aligned_alloc(CACHE_LINE, size);
     if (!p)
@@ -410,14 +434,7 @@ static struct pipeline *pipeline_create(const struct scope_stage *stages, size_t
     p->tokens_count = tokens;
     for (size_t i = 0; i < tokens; i++)
         p->tokens[i].pipeline = p;
-    char *rings = (char *)(p->tokens + tokens);
-    for (size_t i = 1; i < count; i++) {
-        if (stages[i].kind != SCOPE_STAGE_IN_ORDER)
-            continue;
-        p->stages[i].gates = (struct atomic_ptr *)(void *)rings;
-        rings += ring;
-        store_relaxed_ptr(gate_of(p, i, 0), OPEN); /* Relaxed: nobody else knows it yet. */
-    }
+    gates_init(p, (char *)(p->tokens + tokens), ring);
     return p;
 }
 

@@ -163,8 +163,8 @@ static inline void probe_check(const struct probe *probe)
         CHECK_EQ_INT(probe->item[n].disposed + probe->item[n].consumed, n < probe->made);
 }
 
-/* A stream of numbers, so long that they have no memory of their own: a parallel stage, perhaps one of the caller's, and an
- * in-order one. */
+/* A stream of numbers, so long that they have no memory of their own: a parallel stage, perhaps one of the caller's,
+ * and an in-order one. */
 struct long_stream {
     uint64_t items, made, ended;
     scope_stage_fn *middle;

@@ -1,9 +1,9 @@
-/* scope_pipeline, when nothing fails: every item comes once to every stage, in order where that is asked for, never two at once in a
- * serial stage, never more on their way than there are tokens, each disposed of once. */
+/* scope_pipeline, when nothing fails: every item comes once to every stage, in order where that is asked for, never
+ * two at once in a serial stage, never more on their way than there are tokens, each disposed of once. */
 #include "tests/pipeline_check.h"
 #include "tests/scope_check.h"
 
-/* ------------------------------------------------------------------------------------------------- Orders and bounds */
+/* ------------------------------------------------------------------------------------------------ Orders and bounds */
 
 static const size_t tokens_tried[] = {1, 2, 3, 8, 50};
 static const uint64_t items_tried[] = {0, 1, 2, 100};
@@ -128,7 +128,7 @@ static void pipeline_long_stream_keeps_its_order(void)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------- Two workers, one plan */
+/* -------------------------------------------------------------------------------------------- Two workers, one plan */
 
 /* Items are numbers from 1.  One worker has item 1 in a serial stage while the other does what the plan says. */
 struct plan {
@@ -166,8 +166,8 @@ static int plan_run(struct plan *plan, scope_stage_fn *first, scope_stage_fn *se
     return status;
 }
 
-/* The other worker has parked item 2 and is held up by item 3 until item 2 is let in.  That comes before any item that the first
- * worker, done with item 1, could make. */
+/* The other worker has parked item 2 and is held up by item 3 until item 2 is let in.  That comes before any item that
+ * the first worker, done with item 1, could make. */
 static int hold_third(struct scope *s, void **item, void *arg)
 {
     struct plan *plan = arg;
@@ -225,7 +225,7 @@ static void pipeline_serial_stage_in_order_of_arrival(void)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------------------ Nesting */
+/* ---------------------------------------------------------------------------------------------------------- Nesting */
 
 static int inner_stage(struct scope *s, void **item, void *arg)
 {
@@ -311,7 +311,7 @@ static void pipeline_stage_may_fork_and_spawn(void)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------------------- Misuse */
+/* ----------------------------------------------------------------------------------------------------------- Misuse */
 
 static int never(struct scope *s, void **item, void *arg)
 {

@@ -1,5 +1,5 @@
-/* scope_pipeline stops early: a stage fails, says that it is to stop, cancels, or its scope is cancelled, at every item in every
- * stage.  Every item that was made is disposed of once, the error is recorded once, and nothing hangs. */
+/* scope_pipeline stops early: a stage fails, says that it is to stop, cancels, or its scope is cancelled, at every
+ * item in every stage.  Every item that was made is disposed of once, the error is recorded once, and nothing hangs. */
 #include "tests/pipeline_check.h"
 #include "tests/scope_check.h"
 
@@ -113,7 +113,7 @@ static void stop_all_fail_recorded_once(void)
     trouble_everywhere(FAILS, true);
 }
 
-/* ---------------------------------------------------------------------------------------------------- The caller's scope */
+/* ----------------------------------------------------------------------------------------------- The caller's scope */
 
 /* The code is the stage's; SCOPE_COLLECT goes on after it. */
 static int goes_on(struct scope *s, void *arg)

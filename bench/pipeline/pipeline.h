@@ -1,5 +1,5 @@
-/* A pipeline: ITEMS numbers are made one by one, each goes through WORK rounds of a hash on any worker, and the results are
- * folded together in the order in which the numbers were made.  At most 4 items a worker are on their way.
+/* A pipeline: ITEMS numbers are made one by one, each goes through WORK rounds of a hash on any worker, and the
+ * results are folded together in the order in which the numbers were made.  At most 4 items a worker are on their way.
  * Parameters: ITEMS, WORK (a round takes a few nanoseconds). */
 #include "bench/bench.h"
 
