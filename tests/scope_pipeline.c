@@ -132,6 +132,7 @@ static void pipeline_long_stream_keeps_its_order(void)
 
 /* Items are numbers from 1.  One worker has item 1 in a serial stage while the other does what the plan says. */
 struct plan {
+    atomic_uint first_in;        /* item 1 is in the serial stage, and no other item has been made before */
     atomic_uint made, state;     /* items made; 1: item 3 is in its first stage, 2: item 2 is in the serial one */
     unsigned made_before_second; /* how many had been made when item 2 came to the serial stage */
     unsigned order[8], seen;     /* in which the serial stage saw them; how many */
@@ -141,6 +142,8 @@ static int plan_make(struct scope *s, void **item, void *arg)
 {
     struct plan *plan = arg;
     (void)s;
+    if (atomic_load(&plan->made) == 1)
+        spin_until(&plan->first_in, 1);
     if (atomic_load(&plan->made) < 8)
         *item = (void *)(uintptr_t)(atomic_fetch_add(&plan->made, 1) + 1);
     return 0;
@@ -183,8 +186,10 @@ static int note_second(struct scope *s, void **item, void *arg)
 {
     struct plan *plan = arg;
     (void)s;
-    if ((uintptr_t)*item == 1)
+    if ((uintptr_t)*item == 1) {
+        atomic_store(&plan->first_in, 1);
         spin_until(&plan->state, 1);
+    }
     if ((uintptr_t)*item == 2) {
         plan->made_before_second = atomic_load(&plan->made);
         atomic_store(&plan->state, 2);
@@ -207,8 +212,10 @@ static int note_order(struct scope *s, void **item, void *arg)
 {
     struct plan *plan = arg;
     (void)s;
-    if ((uintptr_t)*item == 1)
+    if ((uintptr_t)*item == 1) {
+        atomic_store(&plan->first_in, 1);
         spin_until(&plan->made, 8);
+    }
     if (CHECK(plan->seen < 8))
         plan->order[plan->seen++] = (unsigned)(uintptr_t)*item;
     return 0;
