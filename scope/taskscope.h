@@ -1007,6 +1007,13 @@ int scopei_debug_spawn_copy(const char *file, int line, struct scope *s, scope_f
 int scopei_debug_spawn_task(const char *file, int line, struct scope *s, const struct scope_task *task, void *arg);
 int scopei_debug_try_spawn(const char *file, int line, struct scope *s, const struct scope_task *task, void *arg);
 
+#ifdef __cplusplus
+}
+#endif
+
+#include "taskscope_loop.h"
+#include "taskscope_pipeline.h"
+
 #ifdef SCOPE_DEBUG
 #undef scope_run_with
 #define scope_run(...) scopei_debug_run(__FILE__, __LINE__, NULL, NULL, __VA_ARGS__)
@@ -1017,11 +1024,5 @@ int scopei_debug_try_spawn(const char *file, int line, struct scope *s, const st
 #define scope_spawn_task(...) scopei_debug_spawn_task(__FILE__, __LINE__, __VA_ARGS__)
 #define scope_try_spawn(...) scopei_debug_try_spawn(__FILE__, __LINE__, __VA_ARGS__)
 #endif
-
-#ifdef __cplusplus
-}
-#endif
-
-#include "taskscope_loop.h"
 
 #endif

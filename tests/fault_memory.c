@@ -30,6 +30,7 @@ int main(void)
     check_skip("default_pool_is_tried_again", reason);
     check_skip("one_allocation_refused_loses_nothing", reason);
     check_skip("all_later_allocations_refused_lose_nothing", reason);
+    check_skip("pipeline_refused_memory_calls_no_stage", reason);
     return check_done();
 }
 #else
@@ -39,6 +40,7 @@ extern const char __executable_start[];
 extern const char etext[];
 extern void *__libc_malloc(size_t size) __attribute__((weak));
 extern void *__libc_calloc(size_t count, size_t size) __attribute__((weak));
+extern void *__libc_memalign(size_t alignment, size_t size) __attribute__((weak));
 
 static atomic_int left = INT32_MAX; /* allocations that succeed before one fails */
 static atomic_bool all_later;
@@ -64,6 +66,11 @@ void *malloc(size_t size)
 void *calloc(size_t count, size_t size)
 {
     return refuse(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    return refuse(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
 }
 
 void *mmap(void *at, size_t size, int protection, int flags, int file, off_t offset)
@@ -285,11 +292,48 @@ static void default_pool_is_tried_again(void)
     CHECK(scope_pool_workers(NULL) >= 1);
 }
 
+/* A pipeline gets all its memory before it begins, or calls no stage; its tasks do without. */
+static int make(struct scope *s, void **item, void *arg)
+{
+    (void)s;
+    if (++*(uintptr_t *)arg <= 100)
+        *item = arg;
+    return 0;
+}
+
+static int pass(struct scope *s, void **item, void *arg)
+{
+    (void)item;
+    return leaf(s, arg);
+}
+
+static void pipeline_refused_memory_calls_no_stage(void)
+{
+    bool any = true;
+    for (int k = 0; any && k < 1000; k++) {
+        uintptr_t made = 0;
+        const struct scope_stage stages[] = {
+            {.fn = make, .arg = &made}, {.fn = pass}, {.kind = SCOPE_STAGE_IN_ORDER, .fn = pass}};
+        atomic_store(&refused, 0);
+        atomic_store(&ran, 0);
+        atomic_store(&all_later, true);
+        atomic_store(&left, k);
+        int status = scope_pipeline(NULL, stages, 3, 8, NULL);
+        atomic_store(&left, INT32_MAX);
+        any = atomic_load(&refused) > 0;
+        CHECK(status == SCOPE_OK || (status == SCOPE_ENOMEM && any));
+        CHECK_EQ_INT(made, status == SCOPE_OK ? 101 : 0);
+        CHECK_EQ_INT(atomic_load(&ran), status == SCOPE_OK ? 200 : 0);
+        CHECK(k > 0 || status == SCOPE_ENOMEM);
+    }
+}
+
 int main(void)
 {
     check_run("default_pool_is_tried_again", default_pool_is_tried_again);
     check_run("one_allocation_refused_loses_nothing", one_allocation_refused_loses_nothing);
     check_run("all_later_allocations_refused_lose_nothing", all_later_allocations_refused_lose_nothing);
+    check_run("pipeline_refused_memory_calls_no_stage", pipeline_refused_memory_calls_no_stage);
     return check_done();
 }
 

@@ -105,6 +105,31 @@ static long sum_in_block(const long *from, long n)
     return status == SCOPE_OK && sum_of_get(&result, &sum) == SCOPE_OK ? sum : -3;
 }
 
+/* A pipeline. */
+static int make_numbers(struct scope *s, void **item, void *arg)
+{
+    const long **next = (const long **)arg;
+    (void)s;
+    if (**next > 0)
+        *item = (void *)(uintptr_t) * (*next)++;
+    return 0;
+}
+
+static int add_number(struct scope *s, void **item, void *arg)
+{
+    (void)s;
+    *(long *)arg += (long)(uintptr_t)*item;
+    return 0;
+}
+
+static long sum_in_pipeline(const long *from)
+{
+    long sum = 0;
+    const struct scope_stage stages[] = {{"make", SCOPE_STAGE_IN_ORDER, make_numbers, (void *)&from},
+                                         {"add", SCOPE_STAGE_SERIAL, add_number, &sum}};
+    return scope_pipeline(NULL, stages, 2, 0, NULL) == SCOPE_OK ? sum : -1;
+}
+
 #ifdef __cplusplus
 /* An exception that leaves a block: joined first. */
 static bool exception_joins_first(const long *from, long n)
@@ -128,7 +153,7 @@ static bool exception_joins_first(const long *from, long n)
 
 int main(void)
 {
-    long numbers[100];
+    long numbers[101] = {0};
     for (int i = 0; i < 100; i++)
         numbers[i] = i + 1;
     struct sum halves[2] = {{numbers, 50, 0}, {numbers + 50, 50, 0}};
@@ -147,6 +172,8 @@ int main(void)
     struct sum whole = {numbers, 100, 0};
     if (scope_run(spawns_described, &whole) != SCOPE_OK || whole.result != 5050)
         return 4;
+    if (sum_in_pipeline(numbers) != 5050)
+        return 5;
 #ifdef __cplusplus
     if (!exception_joins_first(numbers, 100))
         return 3;
