@@ -30,6 +30,7 @@ FLAGS = -std=c11 -D_GNU_SOURCE -iquote . -fPIC -pthread $(WARNINGS) $(CFLAGS)
 LINK = $(CC) $(FLAGS) $(LDFLAGS)
 LIBS = -lhwloc -pthread
 
+HEADERS := $(sort $(wildcard scope/taskscope*.h))
 LIBRARY := $(sort $(wildcard deque/*.c sched/*.c scope/*.c))
 TREEPACK := $(sort $(wildcard examples/treepack*.c))
 EXAMPLES := $(filter-out $(TREEPACK),$(sort $(wildcard examples/*.c)))
@@ -117,21 +118,21 @@ export PKG_CONFIG_FILE
 install: $(B)/libtaskscope.a manual
 	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)'
 	install -m 644 $(B)/libtaskscope.a '$(DESTDIR)$(LIBDIR)'
-	install -m 644 scope/taskscope.h '$(DESTDIR)$(INCLUDEDIR)'
+	install -m 644 $(HEADERS) '$(DESTDIR)$(INCLUDEDIR)'
 	echo "$$PKG_CONFIG_FILE" > '$(DESTDIR)$(LIBDIR)/pkgconfig/taskscope.pc'
 	install -d '$(DESTDIR)$(MANDIR)/man3' '$(DESTDIR)$(MANDIR)/man7'
 	install -m 644 $(B)/man3/*.3 '$(DESTDIR)$(MANDIR)/man3'
 	install -m 644 scope/*.7 '$(DESTDIR)$(MANDIR)/man7'
 uninstall: manual
 	rm -f '$(DESTDIR)$(LIBDIR)/libtaskscope.a' '$(DESTDIR)$(LIBDIR)/pkgconfig/taskscope.pc' \
-		'$(DESTDIR)$(INCLUDEDIR)/taskscope.h' '$(DESTDIR)$(MANDIR)/man7/taskscope.7' \
+		$(HEADERS:scope/%='$(DESTDIR)$(INCLUDEDIR)/%') '$(DESTDIR)$(MANDIR)/man7/taskscope.7' \
 		'$(DESTDIR)$(MANDIR)/man7/taskscope-errors.7'
 	for page in $(B)/man3/*; do rm -f '$(DESTDIR)$(MANDIR)/man3'/"$${page##*/}"; done
 
 manual:
 	@mkdir -p $(B)/man3
 	@rm -f $(B)/man3/*
-	perl scope/manual.pl scope/taskscope.h '$(VERSION)' $(B)/man3
+	for header in $(HEADERS); do perl scope/manual.pl $$header '$(VERSION)' $(B)/man3 || exit; done
 
 SOURCES = $(wildcard deque/*.[ch] sched/*.[ch] scope/*.[ch] examples/*.[ch] tests/*.[ch])
 format:

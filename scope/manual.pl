@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# Makes manual pages of section 3 from the public header: scope/manual.pl HEADER VERSION FOLDER
+# Makes manual pages of section 3 from a public header: scope/manual.pl HEADER VERSION FOLDER
 #
 # A page is a comment and the declarations that follow it up to an empty line.  It is named after the first of them; the others
 # get a page that refers to it.  Text that is indented in the comment, and declarations, are shown as they stand.
@@ -10,7 +10,7 @@ my ($header, $version, $folder) = @ARGV;
 die "usage: scope/manual.pl HEADER VERSION FOLDER\n" unless defined $folder;
 open(my $in, '<', $header) or die "$header: $!\n";
 my $text = do { local $/; <$in> };
-$text =~ s{.*?\n(?=/\* -+ Types and codes \*/)}{}s or die "$header: no beginning\n";
+$text =~ s{.*?\n(?=/\* -+ [^\n]* \*/)}{}s or die "$header: no beginning\n";
 $text =~ s{/\* -+ Private: .*}{}s or die "$header: no private part\n";
 $text =~ s{^/\* -+ [^\n]* \*/\n}{\n}mg;
 

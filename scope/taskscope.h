@@ -951,4 +951,6 @@ SCOPEI_INLINE struct scope_report scope_report_init(void)
 }
 #endif
 
+#include "taskscope_sort.h"
+
 #endif

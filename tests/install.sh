@@ -8,7 +8,7 @@ installs()
 {
     make --no-print-directory install PREFIX="$tmp/prefix" &&
         find "$tmp/prefix" -type f | sed "s,$tmp/,," | grep -v '/man3/' | sort |
-        diff - <(printf '%s\n' prefix/include/taskscope.h prefix/lib/libtaskscope.a prefix/lib/pkgconfig/taskscope.pc \
+        diff - <(printf '%s\n' prefix/include/taskscope.h prefix/include/taskscope_sort.h prefix/lib/libtaskscope.a prefix/lib/pkgconfig/taskscope.pc \
             prefix/share/man/man7/taskscope-errors.7 prefix/share/man/man7/taskscope.7) &&
         [[ -e $tmp/prefix/share/man/man3/scope_run.3 ]]
 }

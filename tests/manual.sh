@@ -4,7 +4,9 @@
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 mkdir "$tmp/man3"
-perl scope/manual.pl scope/taskscope.h 0 "$tmp/man3"
+for header in scope/taskscope*.h; do
+    perl scope/manual.pl "$header" 0 "$tmp/man3"
+done
 
 every_call_has_a_page()
 {
@@ -13,7 +15,8 @@ every_call_has_a_page()
     while read -r call; do
         [[ -e $tmp/man3/$call.3 ]] || { echo "no page for $call"; return 1; }
     done < "$tmp/calls"
-    [[ -e $tmp/man3/SCOPE.3 && -e $tmp/man3/SCOPE_TASK.3 && -e $tmp/man3/SCOPE_RESULT.3 ]]
+    [[ -e $tmp/man3/SCOPE.3 && -e $tmp/man3/SCOPE_TASK.3 && -e $tmp/man3/SCOPE_RESULT.3 &&
+        -e $tmp/man3/SCOPE_SORT.3 ]]
 }
 
 groff_likes_them()
