@@ -4,8 +4,8 @@
  * have made is merged back.  Merges fork as well, cut where half of the merged elements lie on either side (Akl and Santoro 1987).
  * Smaller parts are sorted by the functions of taskscope_sort.h, in the same way but one after the other.
  *
- * Cancellation: a part rests in its array except between a half's merge and the last one, so that a part that is cut short has lost
- * nothing; a merge that is cut short copies. */
+ * Cancellation: a merge that is cut short copies, so that it always fills its target; and only the last merge of a part, of what its
+ * halves have left in the spare memory, writes to its array. */
 #include "scope/taskscope_sort.h"
 
 #include "scope/taskscope.h"
@@ -123,7 +123,7 @@ struct part {
     char *at, *spare;
     size_t n;
     const struct scopei_order *order;
-    bool in_spare; /* of a half: that is where its elements are now */
+    bool in_spare; /* of a half: they have been merged, or copied, into the spare memory */
 };
 
 static struct part part_of(const struct part *whole, size_t from, size_t n)
@@ -155,12 +155,8 @@ static int sort_part(struct scope *s, void *arg)
         return 0;
     struct part low = part_of(part, 0, middle), high = part_of(part, middle, part->n - middle);
     int code = scope_fork2(s, sort_half, &low, sort_half, &high);
-    if (!low.in_spare || !high.in_spare) {
-        if (low.in_spare || high.in_spare)
-            memcpy(low.in_spare ? low.at : high.at, low.in_spare ? low.spare : high.spare,
-                   size * (low.in_spare ? low.n : high.n));
+    if (!low.in_spare || !high.in_spare)
         return SCOPE_ECANCELED;
-    }
     struct merge merge = {.order = part->order};
     merge.runs = (struct scopei_merge){
         low.spare, high.spare, high.spare, high.spare + high.n * size, part->at, part->at + part->n * size};
