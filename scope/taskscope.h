@@ -1013,6 +1013,7 @@ int scopei_debug_try_spawn(const char *file, int line, struct scope *s, const st
 
 #include "taskscope_loop.h"
 #include "taskscope_pipeline.h"
+#include "taskscope_sort.h"
 
 #ifdef SCOPE_DEBUG
 #undef scope_run_with

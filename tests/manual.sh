@@ -13,7 +13,8 @@ every_call_has_a_page()
     while read -r call; do
         [[ -e $tmp/man3/$call.3 ]] || { echo "no page for $call"; return 1; }
     done < "$tmp/calls"
-    [[ -e $tmp/man3/SCOPE.3 && -e $tmp/man3/SCOPE_TASK.3 && -e $tmp/man3/SCOPE_RESULT.3 ]]
+    [[ -e $tmp/man3/SCOPE.3 && -e $tmp/man3/SCOPE_TASK.3 && -e $tmp/man3/SCOPE_RESULT.3 &&
+        -e $tmp/man3/SCOPE_SORT.3 ]]
 }
 
 groff_likes_them()
