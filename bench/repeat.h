@@ -5,19 +5,21 @@
 
 #include "bench/bench.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#define REPEAT_NS 1e6        /* how long a run takes at least, if the runtime is no faster than the serial program */
-#define REPEAT_MOST 20000    /* loops a run */
-#define REPEAT_IDLE_MOST 20  /* if the runtime idles between them */
+#define REPEAT_SECONDS 1e-3  /* how long a run takes at least */
+#define REPEAT_IDLE_MOST 20  /* loops a run, if the runtime idles between them */
+#define REPEAT_TASKS 1000    /* a run is reported as if it had so many loops */
 #define REPEAT_ROUND_NS 1.15 /* of item_work, at 3.5 GHz */
 #define REPEAT_CALL_NS 5     /* what it takes beside its rounds */
 
-static long repeat_count, repeat_idle_us, repeat_done;
-static double repeat_total;
+static long repeat_count; /* loops a run; 0: not known yet */
+static long repeat_idle_us, repeat_done;
+static double repeat_total; /* seconds of the last run */
 
 static inline double repeat_now(void)
 {
@@ -26,14 +28,13 @@ static inline double repeat_now(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-/* Part of setup.  loop_ns: about how long the serial loop takes. */
-static inline void repeat_setup(double loop_ns, long idle_us)
+/* Part of setup. */
+static inline void repeat_setup(long idle_us)
 {
-    double most = idle_us ? REPEAT_IDLE_MOST : REPEAT_MOST, count = REPEAT_NS / loop_ns;
-    repeat_count = (long)(count < 1 ? 1 : count < most ? count : most);
     repeat_idle_us = idle_us;
 }
 
+/* The caller does something else. */
 static inline void repeat_idle(void)
 {
     double end = repeat_now() + 1e-6 * (double)repeat_idle_us;
@@ -47,33 +48,69 @@ static inline void repeat_barrier(void)
     __asm__ volatile("" : : : "memory");
 }
 
-/* A run: calls loop(arg) as often as it takes. */
-static inline void repeat_run(void (*loop)(void *arg), void *arg)
+static inline void repeat_hot(void (*loop)(void *arg), void *arg, long count)
 {
     double begin = repeat_now();
-    repeat_total = 0;
-    for (long i = 0; i < repeat_count; i++, repeat_barrier()) {
-        if (repeat_idle_us) {
-            repeat_idle();
-            begin = repeat_now();
-        }
+    for (long i = 0; i < count; i++, repeat_barrier())
         loop(arg);
-        if (repeat_idle_us)
-            repeat_total += repeat_now() - begin;
+    repeat_total = repeat_now() - begin;
+}
+
+static inline void repeat_idling(void (*loop)(void *arg), void *arg, long count)
+{
+    repeat_total = 0;
+    for (long i = 0; i < count; i++) {
+        repeat_idle();
+        double begin = repeat_now();
+        loop(arg);
+        repeat_total += repeat_now() - begin;
     }
-    if (!repeat_idle_us)
-        repeat_total = repeat_now() - begin;
-    repeat_done += repeat_count;
+}
+
+/* Calls loop(arg) count times. */
+static inline void repeat_loops(void (*loop)(void *arg), void *arg, long count)
+{
+    if (repeat_idle_us)
+        repeat_idling(loop, arg, count);
+    else
+        repeat_hot(loop, arg, count);
+    repeat_done += count;
+}
+
+/* How many loops take long enough, twice in a row: once may have been bad luck. */
+static inline void repeat_find_count(void (*loop)(void *arg), void *arg)
+{
+    long most = repeat_idle_us ? REPEAT_IDLE_MOST : LONG_MAX / 2;
+    int often = 0;
+    repeat_count = 1;
+    for (;;) {
+        repeat_loops(loop, arg, repeat_count);
+        if (repeat_total < REPEAT_SECONDS && repeat_count < most) {
+            repeat_count *= 2;
+            often = 0;
+        } else if (++often == 2) {
+            return;
+        }
+    }
+}
+
+/* A run: calls loop(arg) as often as it takes; the first run, which warms up, finds out. */
+static inline void repeat_run(void (*loop)(void *arg), void *arg)
+{
+    if (repeat_count)
+        repeat_loops(loop, arg, repeat_count);
+    else
+        repeat_find_count(loop, arg);
 }
 
 static inline double repeat_seconds(void)
 {
-    return repeat_total;
+    return repeat_total / (double)repeat_count * REPEAT_TASKS;
 }
 
 static inline uint64_t repeat_tasks(void)
 {
-    return (uint64_t)repeat_count;
+    return REPEAT_TASKS;
 }
 
 /* Memory for so many items of 8 bytes. */

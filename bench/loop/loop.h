@@ -25,7 +25,7 @@ static void loop_setup(const long *value)
     loop_shape = loop_rounds ? value[2] : LOOP_UNIFORM;
     loop_variant = value[3];
     loop_slope = (uint64_t)((double)(loop_rounds << LOOP_FRACTION) * 2 / (double)loop_n);
-    repeat_setup((double)loop_n * (double)value[1] * (loop_shape == LOOP_HEAVY ? 2e-3 : 1e-3), value[4]);
+    repeat_setup(value[4]);
     loop_x = (uint64_t *)repeat_memory(loop_n);
     for (long i = 0; i < loop_n; i++)
         loop_x[i] = (uint64_t)i;

@@ -24,7 +24,7 @@ static void reduce_setup(const long *value)
     reduce_n = value[0] > 0 ? value[0] : 1;
     reduce_rounds = item_rounds(value[1]);
     reduce_variant = value[2];
-    repeat_setup(1e-3 * (double)reduce_n * (double)value[1], 0);
+    repeat_setup(0);
     reduce_x = (double *)repeat_memory(reduce_n);
     for (long i = 0; i < reduce_n; i++) {
         reduce_x[i] = 1 / (double)(1 + i % 1000);

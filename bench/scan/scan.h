@@ -4,7 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#define SCAN_ITEM_NS 1.0
 #define SCAN_PARTS_MOST 256 /* of the two passes that are written by hand */
 
 static double *scan_x, *scan_y;
@@ -14,7 +13,7 @@ static void scan_setup(const long *value)
 {
     scan_n = value[0] > 0 ? value[0] : 1;
     scan_variant = value[1];
-    repeat_setup(SCAN_ITEM_NS * (double)scan_n, 0);
+    repeat_setup(0);
     scan_x = (double *)repeat_memory(scan_n);
     scan_y = (double *)repeat_memory(scan_n);
     for (long i = 0; i < scan_n; i++)
