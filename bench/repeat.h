@@ -1,5 +1,6 @@
-/* What the problems that time single loops share: loop, nested, reduce and scan.  A run repeats the loop, so that it can be timed; the
- * time per task is that of a loop.  Between loops the caller may be busy with something else, while the runtime idles. */
+/* What the problems that time single loops share: loop, nested, reduce and scan.  A run repeats the loop, so that it
+ * can be timed; the time per task is that of a loop.  Between loops the caller may be busy with something else, while the
+ * runtime idles. */
 #ifndef BENCH_REPEAT_H
 #define BENCH_REPEAT_H
 
@@ -124,7 +125,7 @@ static inline void *repeat_memory(long items)
     return memory;
 }
 
-/* ------------------------------------------------------------------------------------------------- What an item costs */
+/* ------------------------------------------------------------------------------------------ What an item costs */
 
 #define ITEM_A 0x5851f42d4c957f2du
 #define ITEM_B 0x14057b7ef767814fu
@@ -140,8 +141,8 @@ static inline uint64_t item_step(uint64_t x)
     return x * ITEM_A + ITEM_B;
 }
 
-/* So many rounds of work, and some more for the call.  Four chains keep the multiplier busy all the time, so that nothing is gained by
- * running this beside the next item's. */
+/* So many rounds of work, and some more for the call.  Four chains keep the multiplier busy all the time, so that
+ * nothing is gained by running this beside the next item's. */
 __attribute__((noinline, unused)) static uint64_t item_work(uint64_t x, uint64_t rounds)
 {
     uint64_t a = x, b = x + 1, c = x + 2, d = x + 3;

@@ -1,8 +1,9 @@
 /* One parallel loop over N items of COST picoseconds each, repeated.  Parameters:
  *   N
- *   COST     below 1000: x[i] * a + b, which is vectorised, and takes 0.3 ns or what memory allows; else arithmetic that takes about
- *            so long at 3.5 GHz.  The serial program tells how long it does
- *   SHAPE    0: all items cost the same.  1: item i costs 2 i / N times COST.  2: the one in the middle costs as much as all others
+ *   COST     below 1000: x[i] * a + b, which is vectorised, and takes 0.3 ns or what memory allows; else arithmetic
+ *            that takes about so long at 3.5 GHz.  The serial program tells how long it does
+ *   SHAPE    0: all items cost the same.  1: item i costs 2 i / N times COST.  2: the one in the middle costs as much
+ *            as all others
  *   VARIANT  the runtime's schedule, partitioner or place of call: see the source of each; 0 is the usual one
  *   IDLE     microseconds before each loop in which the caller does something else; 0: loop after loop */
 #include "bench/repeat.h"

@@ -1,5 +1,5 @@
-/* The sum of N numbers, which cost COST picoseconds each, repeated.  Parameters: N; COST and VARIANT as in bench/loop/loop.h, but below
- * 1000 the numbers are just there. */
+/* The sum of N numbers, which cost COST picoseconds each, repeated.  Parameters: N; COST and VARIANT as in
+ * bench/loop/loop.h, but below 1000 the numbers are just there. */
 #include "bench/repeat.h"
 
 #include <math.h>
@@ -45,9 +45,10 @@ __attribute__((noinline, unused)) static double reduce_items(long begin, long en
                 lane[k] += reduce_x[i + k];
     for (; i < end; i++)
         sum += reduce_number(i);
-    for (long k = 0; k < REDUCE_LANES; k++)
-        sum += lane[k];
-    return sum;
+    for (long half = REDUCE_LANES / 2; half; half /= 2)
+        for (long k = 0; k < half; k++)
+            lane[k] += lane[k + half];
+    return sum + lane[0];
 }
 
 /* A loop had this sum.  exact: it must have the same bits each time. */
@@ -61,7 +62,7 @@ static inline void reduce_result(double sum, bool exact)
 
 static bool reduce_verify(void)
 {
-    return reduce_good && fabs(reduce_sum - reduce_expected) <= 1e-12 * reduce_expected;
+    return reduce_good && fabs(reduce_sum - reduce_expected) <= 1e-10 * reduce_expected;
 }
 
 #define REDUCE(init_, run_)                                                                               \

@@ -1,5 +1,5 @@
-/* Variants: 0 scope_reduce; 1 the same from a thread that is no worker; 2 not the same bits each time: a plain loop whose chunks add to
- * one sum. */
+/* Variants: 0 scope_reduce; 1 the same from a thread that is no worker; 2 not the same bits each time: a plain loop
+ * whose chunks add to one sum. */
 #include "bench/taskscope.h"
 #include "bench/reduce/reduce.h"
 

@@ -1,4 +1,5 @@
-/* Variants: 0 parallel_reduce; 1 parallel_deterministic_reduce, whose leaves are single items unless told otherwise: with 1024. */
+/* Variants: 0 parallel_reduce; 1 parallel_deterministic_reduce, with leaves as long as taskscope's blocks: unless it is
+ * told, they are single items. */
 #include "bench/tbb.hpp"
 #include "bench/reduce/reduce.h"
 

@@ -20,7 +20,8 @@ extern "C" fn once(_: *mut c_void) {
     let cut = |part| unsafe { kernel_cut(part, parts) };
     let mut sums = [0.0; 256];
     let sums = &mut sums[..parts as usize];
-    sums[1..].par_iter_mut().enumerate().for_each(|(i, sum)| *sum = unsafe { kernel_sum(cut(i as i64), cut(i as i64 + 1)) });
+    let part_sum = |i| unsafe { kernel_sum(cut(i as i64), cut(i as i64 + 1)) };
+    sums[1..].par_iter_mut().enumerate().for_each(|(i, sum)| *sum = part_sum(i));
     let mut before = 0.0;
     for sum in sums.iter_mut() {
         before += *sum;

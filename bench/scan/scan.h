@@ -55,7 +55,7 @@ static bool scan_verify(void)
     bool good = true;
     for (long i = 0; i < scan_n; i++) {
         sum += scan_x[i];
-        good &= fabs(scan_y[i] - (double)sum) <= 1e-11 * (double)sum;
+        good &= fabs(scan_y[i] - (double)sum) <= 1e-9 * (double)sum;
     }
     return good;
 }
