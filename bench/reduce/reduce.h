@@ -34,21 +34,32 @@ static void reduce_setup(const long *value)
     reduce_good = true;
 }
 
-/* The serial sum.  Vectorised by hand, so that no program needs leave to change the order of additions. */
-__attribute__((noinline, unused)) static double reduce_items(long begin, long end)
+/* At least REDUCE_LANES numbers that are just there.  Vectorised by hand, so that no program needs leave to change the
+ * order of additions. */
+static inline double reduce_lanes(const double *x, long n)
 {
     double lane[REDUCE_LANES] = {0}, sum = 0;
-    long i = begin;
-    if (!reduce_rounds)
-        for (; i + REDUCE_LANES <= end; i += REDUCE_LANES)
-            for (long k = 0; k < REDUCE_LANES; k++)
-                lane[k] += reduce_x[i + k];
-    for (; i < end; i++)
-        sum += reduce_number(i);
+    long i = 0;
+    for (; i + REDUCE_LANES <= n; i += REDUCE_LANES)
+        for (long k = 0; k < REDUCE_LANES; k++)
+            lane[k] += x[i + k];
+    for (; i < n; i++)
+        sum += x[i];
     for (long half = REDUCE_LANES / 2; half; half /= 2)
         for (long k = 0; k < half; k++)
             lane[k] += lane[k + half];
     return sum + lane[0];
+}
+
+/* The serial sum. */
+__attribute__((noinline, unused)) static double reduce_items(long begin, long end)
+{
+    double sum = 0;
+    if (!reduce_rounds && end - begin >= REDUCE_LANES)
+        return reduce_lanes(reduce_x + begin, end - begin);
+    for (long i = begin; i < end; i++)
+        sum += reduce_number(i);
+    return sum;
 }
 
 /* A loop had this sum.  exact: it must have the same bits each time. */
