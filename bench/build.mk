@@ -33,10 +33,13 @@ bench: bench-packages
 bench-quick: bench-packages
 	$(MAKE) bench-programs
 	B='$(B)' bench/run --quick
+bench-sweep: bench-packages
+	$(MAKE) bench-programs
+	B='$(B)' bench/sweep
 bench-packages:
 	$(call install_packages,$(BENCH_PACKAGES))
 bench-programs: $(BENCH_PROGRAMS)
-.PHONY: bench bench-quick bench-packages bench-programs
+.PHONY: bench bench-quick bench-sweep bench-packages bench-programs
 
 # The library for gcc's programs and the one for clang's, at -O3 as the peers' are.
 $(B)/gcc/libtaskscope.a: FORCE

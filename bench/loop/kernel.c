@@ -1,0 +1,43 @@
+/* The C side of rayon.rs and of bench/runtime/foreign.rs. */
+#include "bench/loop/loop.h"
+
+void kernel_init(unsigned workers)
+{
+    (void)workers;
+}
+
+int kernel_main(int argc, char **argv, void (*init)(unsigned workers), void (*run)(void))
+{
+    struct bench bench = LOOP(init, run);
+    return bench_perform(argc, argv, &bench, "rayon");
+}
+
+void kernel_repeat(void (*loop)(void *arg))
+{
+    repeat_run(loop, NULL);
+}
+
+uint64_t *kernel_x(void)
+{
+    return loop_x;
+}
+
+long kernel_n(void)
+{
+    return loop_n;
+}
+
+long kernel_variant(void)
+{
+    return loop_variant;
+}
+
+bool kernel_cheap(void)
+{
+    return loop_rounds == 0;
+}
+
+void kernel_item(long i)
+{
+    loop_item(i);
+}
