@@ -327,6 +327,9 @@ static void pipeline_refused_memory_calls_no_stage(void)
         CHECK_EQ_INT(atomic_load(&ran), status == SCOPE_OK ? 200 : 0);
         CHECK(k > 0 || status == SCOPE_ENOMEM);
     }
+}
+
+/* A sort without memory for its scratch is made in place. */
 static int compare_numbers(const void *a, const void *b, void *arg)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
