@@ -32,8 +32,9 @@
 /* A chunk that took less tells too little of the items' cost to divide a loop for it. */
 #define MEASURED_NS 100
 
-/* Work is shared with a worker that is awake if it takes so long: a steal and a join cost about 0.5 us (bench/steal). */
-#define WORTH_STEAL_NS 2000
+/* Work is shared with a worker that is awake if it takes so long: a steal and a join cost about 0.5 us (bench/steal), and to move an
+ * array to another cache as long as a cheap loop over it (bench/loop: 10^4 items of 0.3 ns got slower with 2 us). */
+#define WORTH_STEAL_NS 5000
 
 /* And with one that sleeps: to wake it costs the caller 7 to 20 us, and it starts 30 to 100 us later (bench/wake). */
 #define WORTH_WAKE_NS 200000
