@@ -58,7 +58,7 @@ extern "C" {
 #endif
 
 #define SCOPE_VERSION_MAJOR 0
-#define SCOPE_VERSION_MINOR 3
+#define SCOPE_VERSION_MINOR 4
 #define SCOPE_VERSION_PATCH 0
 
 /* A function that is compiled into its callers; the archive has it, too, for those who want its address. */
