@@ -37,9 +37,9 @@ EXAMPLES := $(filter-out $(TREEPACK),$(sort $(wildcard examples/*.c)))
 TESTS := $(sort $(foreach p,deque sched scope scenario stress fault,$(wildcard tests/$(p)_*.c)))
 
 # What Debian 12 needs for `make run`, and what `make test` needs beyond it.
-RUN_PACKAGES = gcc libc6-dev pkg-config libhwloc-dev zlib1g-dev nettle-dev libarchive-dev pigz
+RUN_PACKAGES = gcc libc6-dev pkg-config libhwloc-dev zlib1g-dev nettle-dev libarchive-dev pigz perl
 TEST_PACKAGES = $(RUN_PACKAGES) g++ clang-14 clang-19 libclang-rt-14-dev libclang-rt-19-dev llvm-14 llvm-19 \
-	binutils perl util-linux valgrind groff-base
+	binutils util-linux valgrind groff-base
 
 all: $(B)/libtaskscope.a $(B)/treepack $(EXAMPLES:%.c=$(B)/%)
 tests: $(TESTS:%.c=$(B)/%)

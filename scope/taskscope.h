@@ -113,7 +113,8 @@ enum scope_policy {
     SCOPE_FAIL_FAST = 0, /* the first failure cancels the rest */
     SCOPE_COLLECT = 1,   /* failures of tasks are independent; only the body's own failure cancels */
     SCOPE_RACE = 2, /* the first task that returns 0 wins and cancels the rest; failures do not cancel.  The outcome is
-                          * SCOPE_OK if a task won, whatever failed beside it; SCOPE_ENOWINNER if none was spawned */
+                          * SCOPE_OK if a task won, whatever failed beside it; SCOPE_ERROR if all failed; SCOPE_ENOWINNER if none was
+                          * spawned */
 };
 
 /* A task described in full.  Usually static const: it must live until the scope has ended, and reports point to its strings
@@ -125,7 +126,7 @@ struct scope_task {
     scope_fn *fn;
     void (*dispose)(
         void *arg); /* called once for each spawn, when the task has ended, was skipped, or was refused; NULL */
-    size_t copy;    /* as many bytes at the argument are copied into the task; 0: it gets the pointer */
+    size_t copy;    /* this many bytes, from the argument, are copied into the task; 0: it gets the pointer */
     uint32_t flags; /* SCOPE_RUN_ANYWAY or 0 */
 };
 
@@ -435,7 +436,7 @@ SCOPEI_INLINE int scope_fork2(struct scope *s, scope_fn *f, void *a, scope_fn *g
  *     ... in the body of a scope or in a task of it:   long r = fib_call(s, 40);
  *
  * SCOPE_TASK(result, name, argument) declares four functions.  result and argument are types of at most 32 bytes; pass more
- * by a pointer, and none by an int that nobody reads.
+ * by a pointer; if there is no argument, declare an int that nobody reads.
  *   result name(struct scope_strand strand, argument a)       what you write: the task.  static inline lets compilers unroll it
  *   void name_fork(struct scope_strand *strand, argument a)   from here on, others may run name(..., a)
  *   result name_join(struct scope_strand *strand)             the result of the fork that was joined by nobody yet and is the
@@ -792,9 +793,8 @@ SCOPEI_INLINE struct scope *scope_of(struct scope_strand strand)
 SCOPEI_INLINE uint64_t scopei_word(const void *from, size_t size, size_t i)
 {
     uint64_t word = 0;
-    if (size <= 8 * i)
-        return 0;
-    __builtin_memcpy(&word, (const char *)from + 8 * i, size - 8 * i < 8 ? size - 8 * i : 8);
+    size_t at = 8 * i, left = size > at ? size - at : 0;
+    __builtin_memcpy(&word, (const char *)from + (left ? at : 0), left < 8 ? left : 8);
     return word;
 }
 

@@ -27,7 +27,8 @@
  *   Returns   SCOPE_OK: all was done.  The code of the chunk that failed (of the first, if there were several), not to be recorded
  *             again when the caller returns it.  SCOPE_ECANCELED: s was cancelled, or a chunk returned that; some items may not have been
  *             done.  SCOPE_EINVAL: a NULL, a range that ends before it begins, a size that makes no sense; SCOPE_EPERM: s is not the
- *             innermost scope of the caller: nothing was done.  With s NULL instead what scope_run returns, if a chunk failed.
+ *             innermost scope of the caller: nothing was done.  With s NULL a failure is SCOPE_ERROR, and the chunk's own code and
+ *             message are lost: to see them, open a scope by scope_run_with and print its report.
  *   Memory    none, unless it says so.  What the chunks wrote is visible to the caller.
  *   Leaving   a function given to a loop must return: an exception or pthread_exit that leaves it ends the program.
  * The way that a loop is divided, at the far half and on request, is known as lazy binary splitting (Tzannes et al., 2010). */
@@ -90,7 +91,7 @@ int scope_map(struct scope *s, const void *input, size_t input_size, void *outpu
 struct scope_reduction {
     size_t size;          /* of a value */
     const void *identity; /* combined with any value it leaves that as it is */
-    /* Adds the items [begin, end) to *value. */
+    /* Adds the items [begin, end) to *value, which holds the identity, or an earlier sum.  arg: the field below. */
     int (*map)(struct scope *s, size_t begin, size_t end, void *value, void *arg);
     /* Adds *right, whose items come after those of *left, to *left.  Associative but for rounding. */
     void (*combine)(void *left, const void *right, void *arg);
@@ -123,7 +124,7 @@ int scope_scan(struct scope *s, size_t begin, size_t end, const struct scope_pre
 
 /* ----------------------------------------------------------------------------------------------------------- Searches */
 
-/* The first item of [begin, end) that is looked for; end: there is none. */
+/* Returns the first match in [begin, end), or end. */
 typedef size_t scope_find_fn(struct scope *s, size_t begin, size_t end, void *arg);
 
 /* Sets *found to the first item of [begin, end) that is looked for, or to end.  Items beyond it may be looked at, too. */

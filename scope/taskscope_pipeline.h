@@ -38,8 +38,9 @@ typedef int scope_stage_fn(struct scope *s, void **item, void *arg);
 
 /* A stage.  The array of them is the caller's. */
 struct scope_stage {
-    const char *name;           /* for errors; NULL */
-    enum scope_stage_kind kind; /* the source is called for one item at a time, whatever this says */
+    const char *name; /* for errors; NULL */
+    enum scope_stage_kind
+        kind; /* omitted: SCOPE_STAGE_PARALLEL.  The source is called for one item at a time, whatever this says */
     scope_stage_fn *fn;
     void *arg;
 };

@@ -54,7 +54,7 @@ int scope_merge(struct scope *s, const void *a, size_t a_count, const void *b, s
  * SCOPE_SORT(type, name, less) declares
  *   int name(struct scope *s, type *base, size_t n)                           as scope_sort
  *   int name_scratch(struct scope *s, type *base, size_t n, type *scratch)    as scope_sort_scratch
- * less: a function, or a macro, of two pointers to constant elements; true if the first comes before the second. */
+ * less: a function, or a macro, of two pointers to constant elements; true if the first comes before the second: <, not <=. */
 
 /* Sorts numbers by their bits, without comparisons: time in proportion to n for each of at most 4 or 8 bytes that differ.  Few numbers are
  * sorted by comparisons.  Equal numbers are the same bits.  The order of floating-point numbers is total: -NaN, -infinity ... -0.0,
