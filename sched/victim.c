@@ -116,7 +116,7 @@ static const struct lineage *deque_glance(const struct worker *victim, const str
         result = scopei_deque_peek(&victim->deque, &theft);
     while (result == THEFT_LOST);
     if (result == THEFT_EMPTY || !scopei_task_allowed(task_lineage(theft.word), goal) ||
-        (!offered && task_offered(theft.word)))
+        (!offered && task_offered(theft.word) && scopei_deque_stealable(&victim->deque) < 2))
         return NULL;
     return task_lineage(theft.word);
 }

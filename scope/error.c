@@ -111,6 +111,10 @@ void scopei_said_restore(struct worker *w, struct said said)
 void scopei_said_aside(struct worker *w, struct said *past)
 {
     struct said now = scopei_said_save(w);
+    if (now.inner) { /* as in scopei_error_inner */
+        past->own.places &= ~(unsigned)TOLD_RETURNED;
+        past->outer.places &= ~(unsigned)TOLD_RETURNED;
+    }
     told_add(&past->own, now.own);
     told_add(&past->outer, now.outer);
     if (now.inner && past->inner)

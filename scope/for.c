@@ -222,6 +222,19 @@ struct calls {
     struct scope_range range;
 };
 
+static int call_run(struct scope *s, struct loop *loop, struct scope_range which)
+{
+    const struct scope_call *call = (const struct scope_call *)loop->what + which.begin;
+    struct worker *w = worker_self();
+    struct said past = {.inner = NULL};
+    scopei_said_aside(w, &past);
+    int code = call->fn(s, call->arg);
+    if (SCOPEI_UNLIKELY(code))
+        (void)scopei_loop_fail(loop, s, code, which);
+    scopei_said_back(w, &past);
+    return code;
+}
+
 static int calls_run(struct scope *s, void *arg)
 {
     struct calls *near = arg;
@@ -234,9 +247,7 @@ static int calls_run(struct scope *s, void *arg)
     }
     if (scope_cancelled(s) || load_relaxed(&loop->stop) == 0) /* Relaxed: a late look costs one call. */
         return SCOPE_ECANCELED;
-    const struct scope_call *call = (const struct scope_call *)loop->what + begin;
-    int code = call->fn(s, call->arg);
-    return code ? scopei_loop_fail(loop, s, code, near->range) : 0;
+    return call_run(s, loop, near->range);
 }
 
 static int invoke_work(struct scope *s, void *arg)

@@ -89,8 +89,8 @@ static uint64_t part_look(struct worker *w, struct part *part, size_t count, uin
     uint64_t now = os_ticks(), since = before ? before + pool->tick_cost : w->looked;
     double taken_ns = (double)(int64_t)(now - since) * pool->tick_ns;
     chunk_adapt(part, count, taken_ns, !before);
-    if (taken_ns >= WORTH_WAKE_NS)
-        w->guess_skip /= 2; /* perhaps a guess would have been right */
+    if (before && taken_ns >= WORTH_WAKE_NS)
+        w->guess_skip = w->guess_pause = 0; /* a guess would have been right */
     w->looked = now;
     return now;
 }
@@ -189,7 +189,8 @@ int scopei_loop_code(const struct loop *loop, struct scope *s, int code)
 static int part_chunks(struct worker *w, struct scope *s, struct part *part, struct said *past)
 {
     struct loop *loop = part->loop;
-    uint64_t before = part->item_ns > 0 || part->urgent ? os_ticks() : 0;
+    bool timed = part->item_ns > 0 || part->urgent || (few(w, part_left(part)) && scopei_deque_requested(&w->deque));
+    uint64_t before = timed ? os_ticks() : 0;
     enum division how = part->item_ns > 0 ? DIVIDE_NOT : part_guess(w, part);
     int code;
     while (part->begin < load_relaxed(&loop->stop)) { /* Relaxed: a late look costs one chunk. */

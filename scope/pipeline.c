@@ -211,8 +211,10 @@ static void offer_make(struct scope *s, struct pipeline *p)
 
 static void item_dispose(const struct pipeline *p, struct token *t)
 {
+    bool called __attribute__((cleanup(scopei_must_return))) = true;
     if (t->item && p->dispose)
         p->dispose(t->item);
+    called = false;
     t->item = NULL;
 }
 
@@ -234,7 +236,9 @@ static bool stage_call(struct scope *s, struct pipeline *p, struct token *t, int
     const struct scope_stage *stage = &p->described[t->stage];
     if (t->stage > 0 && !t->item)
         return true; /* consumed, but its turn had to come */
+    bool called __attribute__((cleanup(scopei_must_return))) = true;
     *code = stage->fn(s, &t->item, stage->arg);
+    called = false;
     if (*code)
         *code = stage_failed(s, p, t, *code);
     else if (t->stage == 0 && t->item)

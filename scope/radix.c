@@ -8,6 +8,7 @@
 
 #include "scope/taskscope.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define DIGITS 256u
@@ -261,43 +262,58 @@ static int digits_sort(struct scope *s, void *arg)
     low.done = high.done = false;
     low.high = high.low = range->low + (range->high - range->low) / 2;
     int code = s && n > GRAIN ? scope_fork2(s, digits_sort, &low, digits_sort, &high) : 0;
-    if (!low.done)
-        code = digits_sort(s, &low);
-    if (!high.done) {
-        int second = digits_sort(s, &high);
-        code = second ? second : code;
-    }
-    return code;
+    int first = low.done ? 0 : digits_sort(s, &low);
+    int second = high.done ? 0 : digits_sort(s, &high);
+    return code ? code : first ? first : second;
 }
 
 /* The step for a large part. */
-static int part_step(struct scope *s, const struct part *part)
+static int step_run(struct scope *s, const struct part *part, struct step *step)
 {
-    struct step step;
     uint64_t bits = 0;
-    step.part = part;
-    step.blocks = part->n / BLOCK_LEAST < BLOCKS_MOST ? part->n / BLOCK_LEAST : BLOCKS_MOST;
-    step.blocks += step.blocks == 0;
-    int code = for_blocks(s, &step, block_differing);
-    for (size_t i = 0; code == 0 && i < step.blocks; i++)
-        bits |= step.bits[i];
+    step->part = part;
+    step->blocks = part->n / BLOCK_LEAST < BLOCKS_MOST ? part->n / BLOCK_LEAST : BLOCKS_MOST;
+    step->blocks += step->blocks == 0;
+    int code = for_blocks(s, step, block_differing);
+    for (size_t i = 0; code == 0 && i < step->blocks; i++)
+        bits |= step->bits[i];
     if (bits == 0) { /* cancelled, or all are equal */
         part_copy(part);
         return code;
     }
-    step.shift = 64 - (unsigned)__builtin_clzll(bits);
-    step.shift = step.shift > BITS ? step.shift - BITS : 0;
-    code = for_blocks(s, &step, block_count);
+    step->shift = 64 - (unsigned)__builtin_clzll(bits);
+    step->shift = step->shift > BITS ? step->shift - BITS : 0;
+    code = for_blocks(s, step, block_count);
     if (code == 0) {
-        places_find(&step);
-        code = for_blocks(s, &step, block_move);
+        places_find(step);
+        code = for_blocks(s, step, block_move);
     }
     if (code) {
         part_copy(part);
         return code;
     }
-    struct range all = {&step, NULL, 0, DIGITS, false};
+    struct range all = {step, NULL, 0, DIGITS, false};
     return digits_sort(s, &all);
+}
+
+/* By comparisons. */
+static void part_compare(const struct part *part)
+{
+    part->keys->order.sort(part->at, part->spare, part->n, &part->keys->order);
+    part_copy(part);
+}
+
+/* Its counts are not on the stack, as steps run inside each other, one for each digit. */
+static int part_step(struct scope *s, const struct part *part)
+{
+    struct step *step = malloc(sizeof(*step));
+    int code = 0;
+    if (step)
+        code = step_run(s, part, step);
+    else
+        part_compare(part);
+    free(step);
+    return code;
 }
 
 /* From the least digit up. */
@@ -327,8 +343,7 @@ static int part_sort(struct scope *s, void *arg)
     if (passes > PASSES_FEW && part->n >= STEP_LEAST)
         return part_step(s, part);
     if (passes > PASSES_FEW || part->n < FEW * passes) {
-        order->sort(part->at, part->spare, part->n, order);
-        part_copy(part);
+        part_compare(part);
     } else if (passes > 0) {
         part_passes(part, bits);
     } else {

@@ -278,10 +278,13 @@ static int call_begin(struct scope *s, void *arg)
 int scopei_sort_call(struct scope *s, bool large, scope_fn *fn, void *arg)
 {
     struct call call = {fn, arg, false};
-    if (s || !large)
-        return fn(s, arg);
-    int status = scope_run(call_begin, &call);
-    return call.begun ? status : fn(NULL, arg);
+    /* Elements are on their way between two places: a comparison must return. */
+    bool called __attribute__((cleanup(scopei_must_return))) = true;
+    int status = s || !large ? fn(s, arg) : scope_run(call_begin, &call);
+    if (!s && large && !call.begun)
+        status = fn(NULL, arg);
+    called = false;
+    return status;
 }
 
 static int nothing(struct scope *s, void *arg)
@@ -417,11 +420,12 @@ int scope_merge(struct scope *s, const void *a, size_t a_count, const void *b, s
     struct scopei_order order = order_of(size, compare, arg);
     bool pointers = compare && (a || a_count == 0) && (b || b_count == 0) && (to || n == 0);
     int status = scopei_sort_check(s, n, size, pointers && n >= a_count);
-    if (status != SCOPE_OK || n == 0)
+    if ((status != SCOPE_OK && status != SCOPE_ECANCELED) || n == 0) /* if cancelled, merges just copy */
         return status;
     const char *first = a ? a : b, *second = b ? b : a;
     struct merge merge = {.order = &order};
     merge.runs = (struct scopei_merge){first, first + a_count * size, second, second + b_count * size,
                                        to,    (char *)to + n * size};
-    return scopei_sort_call(s, n > MERGE_GRAIN, merge_part, &merge);
+    int merged = scopei_sort_call(s, n > MERGE_GRAIN, merge_part, &merge);
+    return status ? status : merged;
 }

@@ -72,6 +72,7 @@ struct scope_stage {
  *            a NULL, no stage, or too many stages or tokens; SCOPE_EPERM: s is not the innermost scope of the caller;
  *            SCOPE_ENOMEM, SCOPE_EDEPTH: no stage was called.  With s NULL instead what scope_run returns, if a stage
  *            failed.
+ *   Leaving  a stage, and dispose, must return: an exception or pthread_exit that leaves it ends the program.
  *   Memory   is allocated at the start: some 100 bytes a token, and 8 to 16 for each token and in-order stage.
  *   Cost     per item and stage, beside the function's: about 12 ns with one worker (bench/pipeline).  With several,
  *            their caches pass items to and fro, and sleeping ones are woken: an item should take some microseconds or

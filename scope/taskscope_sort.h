@@ -20,6 +20,7 @@ typedef int scope_compare_fn(const void *a, const void *b, void *arg);
  *            workers, nor on who did what.
  *   compare  may be called by several threads at once, and with elements that lie in spare memory.  Each call costs some
  *            nanoseconds: sorts made by SCOPE_SORT have none.  If it contradicts itself the elements end up in some order.
+ *            It must return: an exception or pthread_exit that leaves it ends the program.
  *   Time     O(n log n) comparisons for every input; O(n) if the array is in order, or strictly in the opposite one.
  *   Memory   n * size bytes from malloc until the call returns; none for up to 4096 bytes, nor if the array is in order.  If there is no
  *            memory the array is sorted in place: O(n log^2 n), several times slower, with the same result.  Elements of more than 32
@@ -58,7 +59,8 @@ int scope_merge(struct scope *s, const void *a, size_t a_count, const void *b, s
 
 /* Sorts numbers by their bits, without comparisons: time in proportion to n for each of at most 4 or 8 bytes that differ.  Few numbers are
  * sorted by comparisons.  Equal numbers are the same bits.  The order of floating-point numbers is total: -NaN, -infinity ... -0.0,
- * +0.0 ... infinity, NaN; NaNs by their bits.  All else as for scope_sort. */
+ * +0.0 ... infinity, NaN; NaNs by their bits.  All else as for scope_sort, and 66 KiB of memory more for each digit
+ * that is looked at in parallel (without it, comparisons). */
 int scope_sort_u32(struct scope *s, uint32_t *base, size_t n);
 int scope_sort_i32(struct scope *s, int32_t *base, size_t n);
 int scope_sort_u64(struct scope *s, uint64_t *base, size_t n);
@@ -350,7 +352,7 @@ SCOPEI_HOT void scopei_sort_serial(char *at, char *spare, size_t n, const struct
         struct scopei_order scopei_order = name##_order(sizeof(type), NULL, NULL);                                 \
         return scopei_sort_scratch(scopei_s, scopei_base, scopei_n, scopei_spare, &scopei_order, NULL);            \
     }                                                                                                              \
-    SCOPEI_ASSERT(sizeof(type) > 0, "")
+    SCOPEI_ASSERT(__alignof__(type) <= 64, "the elements of " #name " are aligned to more than 64 bytes")
 
 #ifdef __cplusplus
 }

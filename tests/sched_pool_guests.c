@@ -236,7 +236,7 @@ static void leaving_guest_gives_its_worker_back_awake(void)
 static int spawns_while_a_guest_enters(struct scope *s, void *arg)
 {
     struct meeting *meeting = arg;
-    while (!scopei_deque_requested(&worker_self()->deque) || load_acquire(&small->idle.sleeping) != 1 ||
+    while (!scopei_deque_requested(&worker_self()->deque) || load_acquire(&small->idle.sleeping) == 0 ||
            load_acquire(&small->idle.waiting) != 1)
         sched_yield();
     CHECK(scope_spawn(s, set, &meeting->second) == SCOPE_OK);

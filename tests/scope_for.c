@@ -481,6 +481,49 @@ static int inner_fails(struct scope *s, size_t begin, size_t end, void *arg)
     return begin == 0 ? scope_for(NULL, 0, end, say_nothing, arg) : 0;
 }
 
+static int fails_quietly(struct scope *s, void *arg)
+{
+    (void)s;
+    (void)arg;
+    return FAILED;
+}
+
+/* Two inner scopes fail, the first of which told the outer one itself: the second is news. */
+static int told_outer(struct scope *s, void *arg)
+{
+    (void)s;
+    return scope_fail(arg, 7, "told");
+}
+
+static int two_inner(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    (void)arg;
+    for (size_t i = begin; i < end; i++) {
+        int code = i == 0 ? scope_run(told_outer, s) : scope_run(fails_quietly, NULL);
+        if (i == 1)
+            CHECK_EQ_INT(code, SCOPE_ERROR);
+    }
+    return 0;
+}
+
+static int two_inner_body(struct scope *s, void *arg)
+{
+    CHECK_EQ_INT(scope_for(s, 0, 2, two_inner, arg), SCOPE_OK);
+    return SCOPE_ERROR;
+}
+
+static void for_inner_failures_are_told_apart(void)
+{
+    struct scope_pool *pool = pool_of_one();
+    struct scope_options options = options_of(pool);
+    struct scope_report report;
+    options.policy = SCOPE_COLLECT;
+    CHECK_EQ_INT(run_checked(&options, &report, two_inner_body, NULL), SCOPE_ERROR);
+    CHECK_EQ_INT(report.group.total, 2);
+    scope_report_fini(&report);
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
 static int nested_body(struct scope *s, void *arg)
 {
     return scope_for(s, 0, 10, inner_fails, arg);
@@ -652,6 +695,27 @@ static int invoke_body(struct scope *s, void *arg)
     return scope_invoke(s, arg, 9);
 }
 
+static int three_invokes(struct scope *s, void *arg)
+{
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ_INT(scope_invoke(s, arg, 2), FAILED);
+    return FAILED;
+}
+
+static void invoke_failing_is_recorded_once_for_each(void)
+{
+    struct scope_call calls[2] = {{fails_quietly, NULL}, {fails_quietly, NULL}};
+    struct scope_pool *pool = pool_of_one();
+    struct scope_options options = options_of(pool);
+    struct scope_report report;
+    options.policy = SCOPE_COLLECT;
+    CHECK_EQ_INT(run_checked(&options, &report, three_invokes, calls), SCOPE_ERROR);
+    CHECK_EQ_INT(report.group.total, 3);
+    CHECK_EQ_STR(report.group.errors[2].message, "items 0 to 0");
+    scope_report_fini(&report);
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
 static void invoke_calls_each_and_tells_which_failed(void)
 {
     atomic_int count[9] = {0};
@@ -716,6 +780,7 @@ int main(void)
     check_run("for_cancelled_at_any_place_stops", for_cancelled_at_any_place_stops);
     check_run("for_in_cancelled_scope_does_nothing", for_in_cancelled_scope_does_nothing);
     check_run("for_failing_under_collect_keeps_the_scope", for_failing_under_collect_keeps_the_scope);
+    check_run("for_inner_failures_are_told_apart", for_inner_failures_are_told_apart);
     check_run("for_failing_chunk_stops_the_others", for_failing_chunk_stops_the_others);
     check_run("for_failing_is_recorded_once_for_each", for_failing_is_recorded_once_for_each);
     check_run("for_inner_scope_failed_is_nested", for_inner_scope_failed_is_nested);
@@ -724,6 +789,7 @@ int main(void)
     check_run("each_element_once_and_the_bad_one_named", each_element_once_and_the_bad_one_named);
     check_run("map_status_of_each_item", map_status_of_each_item);
     check_run("invoke_calls_each_and_tells_which_failed", invoke_calls_each_and_tells_which_failed);
+    check_run("invoke_failing_is_recorded_once_for_each", invoke_failing_is_recorded_once_for_each);
     check_run("for_wrong_arguments_refused", for_wrong_arguments_refused);
     return check_done();
 }
