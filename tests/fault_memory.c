@@ -138,12 +138,13 @@ static int opens_inner(struct scope *s, void *arg)
     return status;
 }
 
-/* Loops that would have memory for a second worker's part: without, there is none.  Items take long enough to be worth a wake-up. */
-#define BLOCKS 64
+/* Loops that would have memory for a second worker's part: without, there is none.  They are
+ * divided at once, as their items are few. */
+#define BLOCKS 16
 
 static void dawdle(void)
 {
-    for (volatile int i = 0; i < 20000; i++)
+    for (volatile int i = 0; i < 2000; i++)
         ;
 }
 
