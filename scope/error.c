@@ -108,19 +108,28 @@ void scopei_said_restore(struct worker *w, struct said said)
     w->said_any = said_anything(&said);
 }
 
+/* errors: of the inner scope that failed last. */
+static void said_inner(struct said *said, struct scope_errors *errors)
+{
+    if (said->inner)
+        group_release(said->inner);
+    said->inner = errors;
+    said->own.places &= ~(unsigned)TOLD_RETURNED;
+    said->outer.places &= ~(unsigned)TOLD_RETURNED;
+}
+
+/* What was said later comes to what was said before. */
+static void said_merge(struct said *said, struct said later)
+{
+    if (later.inner)
+        said_inner(said, later.inner);
+    told_add(&said->own, later.own);
+    told_add(&said->outer, later.outer);
+}
+
 void scopei_said_aside(struct worker *w, struct said *past)
 {
-    struct said now = scopei_said_save(w);
-    if (now.inner) { /* as in scopei_error_inner */
-        past->own.places &= ~(unsigned)TOLD_RETURNED;
-        past->outer.places &= ~(unsigned)TOLD_RETURNED;
-    }
-    told_add(&past->own, now.own);
-    told_add(&past->outer, now.outer);
-    if (now.inner && past->inner)
-        group_release(past->inner);
-    if (now.inner)
-        past->inner = now.inner;
+    said_merge(past, scopei_said_save(w));
 }
 
 void scopei_said_back(struct worker *w, struct said *past)
@@ -133,20 +142,13 @@ void scopei_said_back(struct worker *w, struct said *past)
 
 void scopei_said_add(struct worker *w, struct said said)
 {
-    if (said.inner)
-        scopei_error_inner(w, said.inner);
-    told_add(&w->said.own, said.own);
-    told_add(&w->said.outer, said.outer);
+    said_merge(&w->said, said);
     w->said_any = said_anything(&w->said);
 }
 
 void scopei_error_inner(struct worker *w, struct scope_errors *errors)
 {
-    if (w->said.inner)
-        group_release(w->said.inner);
-    w->said.inner = errors;
-    w->said.own.places &= ~(unsigned)TOLD_RETURNED;
-    w->said.outer.places &= ~(unsigned)TOLD_RETURNED;
+    said_inner(&w->said, errors);
     w->said_any = 1;
 }
 
@@ -235,11 +237,22 @@ void scopei_error_policy(struct scope *s, int code)
     (void)error_record(s, code, SCOPE_INDEX_BODY, NULL);
 }
 
+/* What was told last with that code; NULL: nothing kept. */
+static struct scope_error *told_error(const struct told *told, int code)
+{
+    struct scope_error *same = NULL;
+    for (uint64_t place = 0; place < SCOPE_ERRORS_KEPT; place++) {
+        struct scope_error *error = told->places & 1u << place ? error_at(told->scope, place) : NULL;
+        if (error && error->code == code)
+            same = error;
+    }
+    return same;
+}
+
 /* The task that told it turns out to be the one with that index.  Returns what it told with that code; NULL: nothing kept. */
 static struct scope_error *told_resolve(struct scope *s, const struct told *told, int code, uint64_t index,
                                         const struct scope_task *task)
 {
-    struct scope_error *same = NULL;
     if (told->places & TOLD_FIRST) {
         s->culprit.index = index;
         s->culprit.task = task;
@@ -249,11 +262,9 @@ static struct scope_error *told_resolve(struct scope *s, const struct told *told
         if (error) {
             error->index = index;
             error->name = task ? task->name : NULL;
-            if (error->code == code)
-                same = error;
         }
     }
-    return same;
+    return told_error(told, code);
 }
 
 void scopei_error_returned(struct worker *w, struct scope *s, int code, uint64_t index, const struct scope_task *task)
@@ -312,18 +323,6 @@ static int fail(struct scope *s, const char *file, int line, int code, const cha
     if (w && w->open && scopei_encloses(s, w))
         said_note(w, s, code, place, first);
     return code;
-}
-
-/* What w's task has told its scope with that code; NULL: nothing kept. */
-static struct scope_error *told_error(const struct told *own, int code)
-{
-    struct scope_error *same = NULL;
-    for (uint64_t place = 0; place < SCOPE_ERRORS_KEPT; place++) {
-        struct scope_error *error = own->places & 1u << place ? error_at(own->scope, place) : NULL;
-        if (error && error->code == code)
-            same = error;
-    }
-    return same;
 }
 
 void scopei_error_items(struct worker *w, struct scope *s, int code, struct scope_range items)

@@ -1,6 +1,15 @@
 /* Plain loops: over a range, in two and three dimensions, over arrays; and several functions at once. */
 #include "scope/loop.h"
 
+/* A loop that nothing has to be done for when it is divided. */
+static int plain_run(struct scope *s, int (*run)(struct scope *s, struct part *part, struct scope_range *chunk),
+                     const void *what, struct scope_range range, size_t row)
+{
+    struct loop loop = {.run = run, .what = what, .row = row, .stop = {LOOP_NO_STOP}};
+    struct part part = {.loop = &loop, .begin = range.begin, .end = range.end};
+    return scopei_loop_run(s, &part);
+}
+
 struct loop_for {
     struct scope_range range;
     scope_for_fn *body;
@@ -16,9 +25,7 @@ static int for_run(struct scope *s, struct part *part, struct scope_range *chunk
 static int for_work(struct scope *s, void *arg)
 {
     const struct loop_for *what = arg;
-    struct loop loop = {.run = for_run, .what = what, .row = LOOP_ALIGN, .stop = {LOOP_NO_STOP}};
-    struct part part = {.loop = &loop, .begin = what->range.begin, .end = what->range.end};
-    return scopei_loop_run(s, &part);
+    return plain_run(s, for_run, what, what->range, LOOP_ALIGN);
 }
 
 int scope_for(struct scope *s, size_t begin, size_t end, scope_for_fn *body, void *arg)
@@ -91,9 +98,8 @@ static int for_3d_run(struct scope *s, struct part *part, struct scope_range *ch
 static int for_3d_work(struct scope *s, void *arg)
 {
     const struct loop_3d *what = arg;
-    struct loop loop = {.run = for_3d_run, .what = what, .row = what->row, .stop = {LOOP_NO_STOP}};
-    struct part part = {.loop = &loop, .end = range_length(what->range[0]) * what->plane};
-    return what->plane ? scopei_loop_run(s, &part) : SCOPE_OK;
+    const struct scope_range all = {0, range_length(what->range[0]) * what->plane};
+    return plain_run(s, for_3d_run, what, all, what->row);
 }
 
 /* Fills in the lengths.  False: a range is backwards, or there are too many items. */
@@ -157,21 +163,13 @@ static int each_run(struct scope *s, struct part *part, struct scope_range *chun
 static int each_work(struct scope *s, void *arg)
 {
     const struct loop_each *what = arg;
-    struct loop loop = {.run = each_run, .what = what, .stop = {LOOP_NO_STOP}};
-    struct part part = {.loop = &loop, .end = what->count};
-    return scopei_loop_run(s, &part);
-}
-
-static bool array_valid(const void *array, size_t count, size_t size)
-{
-    size_t bytes;
-    return size && (array || !count) && !__builtin_mul_overflow(count, size, &bytes);
+    return plain_run(s, each_run, what, (struct scope_range){0, what->count}, 0);
 }
 
 int scope_for_each(struct scope *s, void *array, size_t count, size_t size, scope_each_fn *body, void *arg)
 {
     struct loop_each what = {array, count, size, body, arg};
-    return body && array_valid(array, count, size) ? scopei_loop_in(s, each_work, &what) : SCOPE_EINVAL;
+    return body && loop_array(array, count, size) ? scopei_loop_in(s, each_work, &what) : SCOPE_EINVAL;
 }
 
 struct loop_map {
@@ -201,16 +199,14 @@ static int map_work(struct scope *s, void *arg)
     const struct loop_map *what = arg;
     for (size_t i = 0; what->status && i < what->count; i++)
         what->status[i] = SCOPE_ECANCELED;
-    struct loop loop = {.run = map_run, .what = what, .stop = {LOOP_NO_STOP}};
-    struct part part = {.loop = &loop, .end = what->count};
-    return scopei_loop_run(s, &part);
+    return plain_run(s, map_run, what, (struct scope_range){0, what->count}, 0);
 }
 
 int scope_map(struct scope *s, const void *input, size_t input_size, void *output, size_t output_size, size_t count,
               int *status, scope_map_fn *fn, void *arg)
 {
     struct loop_map what = {input, output, input_size, output_size, count, status, fn, arg};
-    if (!fn || !array_valid(input, count, input_size) || !array_valid(output, count, output_size))
+    if (!fn || !loop_array(input, count, input_size) || !loop_array(output, count, output_size))
         return SCOPE_EINVAL;
     return scopei_loop_in(s, map_work, &what);
 }

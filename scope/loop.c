@@ -228,8 +228,10 @@ static int part_run(struct scope *s, void *arg)
 /* True if few items are to be shared though nobody knows what they cost. */
 static bool loop_urgent(struct worker *w, size_t items)
 {
-    if (!few(w, items) || w->guess_skip == 0)
-        return few(w, items);
+    if (!few(w, items))
+        return false;
+    if (w->guess_skip == 0)
+        return true;
     w->guess_skip--;
     return false;
 }
@@ -257,10 +259,10 @@ int scopei_loop_run(struct scope *s, struct part *part)
     part->offered = false;
     part->urgent = loop_urgent(w, items);
     uint64_t begun = part->urgent ? os_ticks() : 0;
-    bool urgent = part->urgent, called __attribute__((cleanup(scopei_must_return))) = true;
+    bool called __attribute__((cleanup(scopei_must_return))) = true;
     int code = part_run(s, part);
     called = false;
-    if (urgent)
+    if (part->urgent)
         guess_learn(w, os_ticks() - begun);
     return scopei_loop_code(part->loop, s, code);
 }

@@ -43,6 +43,13 @@ static inline double split_cost(size_t bytes)
     return 100 + (double)bytes;
 }
 
+/* An array that an algorithm may be given. */
+static inline bool loop_array(const void *array, size_t count, size_t size)
+{
+    size_t bytes;
+    return size && (array || !count) && !__builtin_mul_overflow(count, size, &bytes);
+}
+
 /* True if every item of a part that has ended was run. */
 static inline bool part_done(const struct part *part)
 {

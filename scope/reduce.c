@@ -29,6 +29,20 @@ static size_t block_length(size_t items, size_t wanted)
     return wanted ? wanted : fitting ? fitting : 1;
 }
 
+/* The items of block i of those that items is cut into. */
+static struct scope_range block_items(struct scope_range items, size_t block, size_t i)
+{
+    items.begin += i * block;
+    if (items.end - items.begin > block)
+        items.end = items.begin + block;
+    return items;
+}
+
+static size_t blocks_count(struct scope_range items, size_t block)
+{
+    return divide_up(items.end - items.begin, block);
+}
+
 /* A copy of a value; the usual sizes without a call. */
 static inline void value_copy(void *to, const void *from, size_t size)
 {
@@ -49,27 +63,24 @@ struct sums {
     size_t count;
     size_t last;               /* the number, on its level, of the last node */
     uint8_t level[NODES_MOST]; /* of each */
-    alignas(16) char value[];  /* NODES_MOST of them, stride bytes apart */
+    alignas(16) char value[];  /* as many as sums_size has room for, stride bytes apart */
 };
 
 struct reduce {
     const struct scope_reduction *what;
-    size_t begin, end; /* items */
-    size_t block;      /* items of each but the last */
+    struct scope_range items;
+    size_t block; /* items of each but the last */
+    size_t blocks;
     size_t stride;
+    size_t size; /* of sums, bytes */
     struct sums *sums;
 };
-
-static size_t reduce_blocks(const struct reduce *reduce)
-{
-    return divide_up(reduce->end - reduce->begin, reduce->block);
-}
 
 /* Two nodes of each level, and one that is just being added. */
 static size_t sums_size(const struct reduce *reduce)
 {
     size_t nodes = 3;
-    for (size_t blocks = reduce_blocks(reduce); blocks > 1; blocks /= 2)
+    for (size_t blocks = reduce->blocks; blocks > 1; blocks /= 2)
         nodes += 2;
     return sizeof(struct sums) + nodes * reduce->stride;
 }
@@ -98,9 +109,7 @@ static int reduce_run(struct scope *s, struct part *part, struct scope_range *ch
     const struct scope_reduction *what = reduce->what;
     struct sums *sums = part->memory;
     for (size_t i = chunk->begin; i < chunk->end; i++) {
-        struct scope_range items = {reduce->begin + i * reduce->block, reduce->end};
-        if (items.end - items.begin > reduce->block)
-            items.end = items.begin + reduce->block;
+        struct scope_range items = block_items(reduce->items, reduce->block, i);
         void *value = sums_value(reduce, sums, sums->count);
         value_copy(value, what->identity, what->size);
         int code = what->map(s, items.begin, items.end, value, what->arg);
@@ -118,7 +127,7 @@ static int reduce_run(struct scope *s, struct part *part, struct scope_range *ch
 static bool reduce_split(struct part *near, struct part *far)
 {
     const struct reduce *reduce = near->loop->what;
-    struct sums *sums = aligned_alloc(alignof(struct sums), sums_size(reduce));
+    struct sums *sums = aligned_alloc(alignof(struct sums), reduce->size);
     if (sums)
         sums->count = 0;
     far->memory = sums;
@@ -151,10 +160,10 @@ static int reduce_work(struct scope *s, void *arg)
     struct loop loop = {.run = reduce_run,
                         .split = reduce_split,
                         .join = reduce_join,
-                        .split_ns = split_cost(sums_size(reduce)),
+                        .split_ns = split_cost(reduce->size),
                         .what = reduce,
                         .stop = {LOOP_NO_STOP}};
-    struct part part = {.loop = &loop, .end = reduce_blocks(reduce), .memory = sums};
+    struct part part = {.loop = &loop, .end = reduce->blocks, .memory = sums};
     int code = scopei_loop_run(s, &part);
     for (; !code && sums->count > 1; sums->count--)
         what->combine(sums_value(reduce, sums, sums->count - 2), sums_value(reduce, sums, sums->count - 1), what->arg);
@@ -170,11 +179,13 @@ int scope_reduce(struct scope *s, size_t begin, size_t end, const struct scope_r
 {
     if (!what || !what->map || !what->combine || !result || begin > end || !value_valid(what->size, what->identity))
         return SCOPE_EINVAL;
-    struct reduce reduce = {.what = what, .begin = begin, .end = end, .block = block_length(end - begin, what->block)};
+    struct reduce reduce = {.what = what, .items = {begin, end}, .block = block_length(end - begin, what->block)};
     alignas(struct sums) char small[sizeof(struct sums) + SUMS_SMALL];
+    reduce.blocks = blocks_count(reduce.items, reduce.block);
     reduce.stride = divide_up(what->size, 16) * 16;
-    reduce.sums = sums_size(&reduce) <= sizeof(small) ? (struct sums *)(void *)small
-                                                      : aligned_alloc(alignof(struct sums), sums_size(&reduce));
+    reduce.size = sums_size(&reduce);
+    reduce.sums =
+        reduce.size <= sizeof(small) ? (struct sums *)(void *)small : aligned_alloc(alignof(struct sums), reduce.size);
     if (!reduce.sums)
         return SCOPE_ENOMEM;
     reduce.sums->count = 0;
@@ -194,18 +205,12 @@ int scope_reduce(struct scope *s, size_t begin, size_t end, const struct scope_r
 
 struct scan {
     const struct scope_prefix *what;
-    size_t begin, end, block; /* as in struct reduce */
-    size_t stride;
+    struct scope_range items; /* these four as in struct reduce */
+    size_t block, blocks, stride;
     size_t first; /* the second loop's first block */
-    char *
-        sums; /* for each block two values, once there is another part: its sum, later its offset; and room.  NULL: none yet */
-    char *spare; /* room for three values: the first part's offset, its block's sum, another */
+    char *sums;   /* once there is another part, two values for each block: its sum, later its offset; and room */
+    char *spare;  /* room for three values: the first part's offset, its block's sum, another */
 };
-
-static size_t scan_blocks(const struct scan *scan)
-{
-    return divide_up(scan->end - scan->begin, scan->block);
-}
 
 static char *scan_sum(const struct scan *scan, size_t block)
 {
@@ -217,9 +222,7 @@ static int block_scan(struct scope *s, const struct scan *scan, size_t block, co
                       struct scope_range *chunk)
 {
     const struct scope_prefix *what = scan->what;
-    struct scope_range items = {scan->begin + block * scan->block, scan->end};
-    if (items.end - items.begin > scan->block)
-        items.end = items.begin + scan->block;
+    struct scope_range items = block_items(scan->items, scan->block, block);
     value_copy(sum, what->identity, what->size);
     int code = what->scan(s, items.begin, items.end, before, sum, what->arg);
     if (SCOPEI_UNLIKELY(code))
@@ -248,7 +251,7 @@ static bool scan_split(struct part *near, struct part *far)
 {
     struct scan *scan = (struct scan *)near->memory;
     if (!scan->sums)
-        scan->sums = aligned_alloc(16, 2 * scan_blocks(scan) * scan->stride);
+        scan->sums = aligned_alloc(16, 2 * scan->blocks * scan->stride);
     if (!scan->sums)
         return false;
     if (near->count)
@@ -262,7 +265,7 @@ static void scan_offsets(const struct scan *scan)
 {
     const struct scope_prefix *what = scan->what;
     char *offset = scan->spare, *spare = scan->spare + 2 * scan->stride;
-    for (size_t i = scan->first; i < scan_blocks(scan); i++) {
+    for (size_t i = scan->first; i < scan->blocks; i++) {
         value_copy(spare, scan_sum(scan, i), what->size);
         value_copy(scan_sum(scan, i), offset, what->size);
         what->combine(offset, spare, what->arg);
@@ -283,16 +286,16 @@ static int scan_work(struct scope *s, void *arg)
     struct scan *scan = arg;
     struct loop loop = {.run = scan_run,
                         .split = scan_split,
-                        .split_ns = split_cost(2 * scan_blocks(scan) * scan->stride),
+                        .split_ns = split_cost(2 * scan->blocks * scan->stride),
                         .what = scan,
                         .stop = {LOOP_NO_STOP}};
-    struct part part = {.loop = &loop, .end = scan_blocks(scan), .memory = scan, .count = 1};
+    struct part part = {.loop = &loop, .end = scan->blocks, .memory = scan, .count = 1};
     int code = scopei_loop_run(s, &part);
-    if (code || scan->first == scan_blocks(scan))
+    if (code || scan->first == scan->blocks)
         return code;
     scan_offsets(scan);
     struct loop write = {.run = write_run, .what = scan, .stop = {LOOP_NO_STOP}};
-    struct part rest = {.loop = &write, .begin = scan->first, .end = scan_blocks(scan)};
+    struct part rest = {.loop = &write, .begin = scan->first, .end = scan->blocks};
     return scopei_loop_run(s, &rest);
 }
 
@@ -300,12 +303,12 @@ int scope_scan(struct scope *s, size_t begin, size_t end, const struct scope_pre
 {
     if (!what || !what->scan || !what->combine || begin > end || !value_valid(what->size, what->identity))
         return SCOPE_EINVAL;
-    struct scan scan = {.what = what, .begin = begin, .end = end, .block = block_length(end - begin, what->block)};
+    struct scan scan = {.what = what, .items = {begin, end}, .block = block_length(end - begin, what->block)};
     size_t least = divide_up(end - begin, SCAN_BLOCKS_MOST);
     alignas(16) char small[3 * VALUE_SMALL];
     scan.block = scan.block < least ? least : scan.block;
     scan.stride = divide_up(what->size, 16) * 16;
-    scan.first = scan_blocks(&scan);
+    scan.first = scan.blocks = blocks_count(scan.items, scan.block);
     scan.spare = scan.stride <= VALUE_SMALL ? small : aligned_alloc(16, 3 * scan.stride);
     if (!scan.spare)
         return SCOPE_ENOMEM;

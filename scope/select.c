@@ -149,10 +149,9 @@ int scope_filter(struct scope *s, const void *input, size_t count, size_t size, 
                  bool (*keep)(const void *element, void *arg), void *arg, size_t *kept)
 {
     struct filter what = {input, output, count, size, keep, arg, 0};
-    size_t bytes;
     if (kept)
         *kept = 0;
-    if (!keep || !kept || !size || (count && (!input || !output)) || __builtin_mul_overflow(count, size, &bytes))
+    if (!keep || !kept || !loop_array(input, count, size) || !loop_array(output, count, size))
         return SCOPE_EINVAL;
     int code = scopei_loop_in(s, filter_work, &what);
     *kept = code ? 0 : what.kept;
