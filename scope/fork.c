@@ -36,6 +36,10 @@ static struct worker *worker_of(struct scopei_worker *w)
     return (struct worker *)(void *)w;
 }
 
+/* In the slot of scope_fork2, first the function and its argument, then its code and what it said. */
+enum { FORK2_FUNCTION, FORK2_ARG };
+enum { FORK2_CODE, FORK2_TOLD, FORK2_OUTER, FORK2_INNER };
+
 static struct scopei_slot *public_slot(struct slot *slot)
 {
     return (struct scopei_slot *)(void *)slot;
@@ -137,14 +141,14 @@ static void join_wait(struct worker *w, struct slot *slot)
     (void)scopei_deque_reset(&w->deque, slot); /* all that is older was stolen before it, so the deque is empty */
 }
 
-/* What a task leaves as its result if it is skipped. */
+/* What a task leaves as its result if it is skipped: it has said nothing. */
 static void result_skipped(struct slot *slot)
 {
     /* Relaxed, all: our own slot, or released by META. */
     for (size_t i = 0; i < TASK_ARG_WORDS; i++)
         store_relaxed(&slot->word[TASK_ARG + i], 0);
     if (load_relaxed(&slot->word[TASK_FUNCTION]) == TASK_FORK2)
-        store_relaxed(&slot->word[TASK_ARG], (uint64_t)SCOPE_ECANCELED);
+        store_relaxed(&slot->word[TASK_ARG + FORK2_CODE], (uint32_t)SCOPE_ECANCELED);
 }
 
 /* Typed tasks: where the result of the newest fork, at `at`, is to be read; NULL: the task has been taken back, run it. */
@@ -195,10 +199,6 @@ void scopei_call_end(struct scopei_worker *self, struct scope *open, struct scop
 }
 
 /* ------------------------------------------------------------------------------------------------------- scope_fork2 */
-
-/* In the slot of scope_fork2, first the function and its argument, then its code and what it said. */
-enum { FORK2_FUNCTION, FORK2_ARG };
-enum { FORK2_CODE, FORK2_TOLD, FORK2_OUTER, FORK2_INNER };
 
 /* Calls fn, which an exception may not leave, nor the thread's end. */
 static int must_return(scope_fn *fn, struct scope *s, void *arg)

@@ -354,6 +354,50 @@ static void fork2_not_started_when_cancelled(void)
         CHECK_EQ_INT(scope_run(cancel_body, NULL), SCOPE_ECANCELED);
 }
 
+static int inner_fails(struct scope *s, void *arg)
+{
+    (void)s, (void)arg;
+    return 5;
+}
+
+/* For as long as a thief needs to take the fork below, which is skipped. */
+static int lingers(struct scope *s, void *arg)
+{
+    uint64_t begun = scope_now_ns();
+    (void)s, (void)arg;
+    while (scope_now_ns() - begun < 20000)
+        sched_yield();
+    return 0;
+}
+
+static int skipped_body(struct scope *s, void *arg)
+{
+    struct scope_options shield = scope_options_init();
+    int ran = 0;
+    shield.flags = SCOPE_SHIELD;
+    (void)scope_cancel(s);
+    int status = (scope_run_with)(&shield, NULL, inner_fails, arg);
+    for (int i = 0; i < 4; i++)
+        CHECK_EQ_INT(scope_fork2(s, counts, &ran, lingers, NULL), SCOPE_ECANCELED);
+    CHECK_EQ_INT(ran, 0);
+    return status;
+}
+
+/* A stolen fork that was skipped seemed to have told its scope all there is, so what came later was not recorded. */
+static void fork2_skipped_by_thief_has_said_nothing(void)
+{
+    struct scope_pool *pool = pool_at_least(2);
+    struct scope_options options = options_of(pool);
+    struct scope_report report;
+    for (int i = 0; i < TIMES(100, 20); i++) {
+        CHECK_EQ_INT(run_checked(&options, &report, skipped_body, NULL), SCOPE_ERROR);
+        CHECK_EQ_INT(report.group.total, 1);
+        CHECK_EQ_INT(report.group.errors[0].code, SCOPE_ERROR);
+        scope_report_fini(&report);
+    }
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
 int main(void)
 {
     check_run("fork2_recursion_right_result", fork2_recursion_right_result);
@@ -366,5 +410,6 @@ int main(void)
     check_run("fork2_slot_stays_while_deque_is_reused", fork2_slot_stays_while_deque_is_reused);
     check_run("fork2_deeper_than_the_deque", fork2_deeper_than_the_deque);
     check_run("fork2_not_started_when_cancelled", fork2_not_started_when_cancelled);
+    check_run("fork2_skipped_by_thief_has_said_nothing", fork2_skipped_by_thief_has_said_nothing);
     return check_done();
 }
