@@ -325,7 +325,6 @@ void scopei_forked_run(struct worker *w, const struct task *task)
 {
     struct slot *slot = forked_slot(task);
     const struct node *origin = (const struct node *)(uintptr_t)task->word[TASK_LINEAGE];
-    struct said before = scopei_said_save(w);
     bool called __attribute__((cleanup(scopei_must_return))) = true;
     store_release(&slot->word[TASK_THIEF], (uint64_t)(uintptr_t)w->node); /* pairs with: scopei_task_allowed */
     if (scope_cancelled(origin->scope))
@@ -336,7 +335,6 @@ void scopei_forked_run(struct worker *w, const struct task *task)
         ((scopei_forked_fn *)(uintptr_t)task->word[TASK_FUNCTION])((struct scopei_worker *)(void *)w,
                                                                    public_slot(slot));
     called = false;
-    scopei_said_restore(w, before);
 }
 
 void scopei_forked_done(const struct task *task)

@@ -264,16 +264,16 @@ static void task_run_all(struct worker *w, struct node *node, struct scope *s, c
 static void task_run_alone(struct worker *w, struct node *node, const struct task *task)
 {
     alignas(16) uint64_t copy[TASK_ARG_WORDS];
-    struct said before = scopei_said_save(w);
     memcpy(copy, &task->word[TASK_ARG], sizeof(copy));
     task_run_all(w, node, node->scope, task->word, copy);
-    scopei_said_restore(w, before);
 }
 
 void scopei_task_inline(struct worker *w, struct node *node, const struct task *task)
 {
+    struct said before = scopei_said_save(w);
     node->taken++;
     task_run_alone(w, node, task);
+    scopei_said_restore(w, before);
 }
 
 void scopei_node_drain(struct worker *w, struct node *node)
@@ -317,9 +317,11 @@ void scopei_drain_slow(struct scopei_worker *self)
     scopei_node_drain(w, w->node);
 }
 
-/* Runs a stolen task as a run of its own, and drains its node. */
+/* Runs a stolen task as a run of its own, and drains its node.  The task that w is in may be waiting for a fork: what it has said
+ * belongs to none of these. */
 static void run_in(struct worker *w, struct node *node, const struct task *task)
 {
+    struct said before = scopei_said_save(w);
     struct scope *outer = w->open;
     struct node *outer_node = w->node;
     struct lineage *outer_base = w->base;
@@ -340,6 +342,7 @@ static void run_in(struct worker *w, struct node *node, const struct task *task)
     w->open = outer;
     w->node = outer_node;
     w->base = outer_base;
+    scopei_said_restore(w, before);
     scopei_attend_next(w);
 }
 

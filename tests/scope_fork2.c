@@ -398,6 +398,63 @@ static void fork2_skipped_by_thief_has_said_nothing(void)
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
+static atomic_uint helped;
+
+static int child_fails(struct scope *s, void *arg)
+{
+    (void)s;
+    return tally_end(arg, 9);
+}
+
+/* Run by the worker that waits for the fork, which then runs the child, too. */
+static int parent_helps(struct scope *s, void *arg)
+{
+    atomic_store(&helped, 1);
+    (void)tally_spawn(arg, s, child_fails, arg);
+    return tally_end(arg, 0);
+}
+
+static int far_spawns(struct scope *s, void *arg)
+{
+    atomic_store(&stolen, 1);
+    (void)tally_spawn(arg, s, parent_helps, arg);
+    beckon(arg, s, &helped, 1);
+    return 0;
+}
+
+static int says_and_waits(struct scope *s, void *arg)
+{
+    int code = scope_fail(s, 9, "said before");
+    CHECK_EQ_INT(scope_fork2(s, far_spawns, arg, waits, arg), 0);
+    return code;
+}
+
+/* What a task had said before it waited for a fork was taken for that of a task that it helped with meanwhile. */
+static void fork2_wait_keeps_what_was_said(void)
+{
+    struct scope_pool_options two = {.size = sizeof(two), .workers = 2};
+    struct scope_pool *pool = NULL;
+    CHECK_EQ_INT(scope_pool_create(&pool, &two), SCOPE_OK);
+    struct scope_options options = options_of(pool);
+    struct scope_report report;
+    options.policy = SCOPE_COLLECT;
+    for (int i = 0; i < TIMES(100, 20); i++) {
+        struct tally tally = {0};
+        steal = true;
+        atomic_store(&stolen, 0);
+        atomic_store(&helped, 0);
+        CHECK_EQ_INT(run_checked(&options, &report, says_and_waits, &tally), SCOPE_ERROR);
+        CHECK_EQ_INT(report.group.total, 2);
+        CHECK_EQ_INT(report.group.errors[0].index, SCOPE_INDEX_BODY);
+        CHECK_EQ_STR(report.group.errors[0].message, "said before");
+        CHECK(report.group.errors[1].index != SCOPE_INDEX_BODY);
+        CHECK_EQ_STR(report.group.errors[1].message, "");
+        check_tally(&report, &tally);
+        scope_report_fini(&report);
+    }
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
 int main(void)
 {
     check_run("fork2_recursion_right_result", fork2_recursion_right_result);
@@ -410,6 +467,7 @@ int main(void)
     check_run("fork2_slot_stays_while_deque_is_reused", fork2_slot_stays_while_deque_is_reused);
     check_run("fork2_deeper_than_the_deque", fork2_deeper_than_the_deque);
     check_run("fork2_not_started_when_cancelled", fork2_not_started_when_cancelled);
+    check_run("fork2_wait_keeps_what_was_said", fork2_wait_keeps_what_was_said);
     check_run("fork2_skipped_by_thief_has_said_nothing", fork2_skipped_by_thief_has_said_nothing);
     return check_done();
 }
