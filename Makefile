@@ -1,6 +1,7 @@
 # make             build/libtaskscope.a, build/treepack, the examples
 # make run         installs what is missing, builds, packs a real tree (DIR=... for another), verifies, prints a table
 # make test        installs what is missing, builds, runs every test; make test-long: each scenario 1,000 times (hours)
+# make fuzz        SECONDS=60 SEED=1: libFuzzer on the public calls and on what parses text, with each sanitizer
 # make install     PREFIX=/usr/local DESTDIR=; make uninstall with the same values
 # make format      clang-format in place;  make lint: clang-tidy
 # make clean
@@ -34,7 +35,7 @@ HEADERS := $(sort $(wildcard scope/taskscope*.h))
 LIBRARY := $(sort $(wildcard deque/*.c sched/*.c scope/*.c))
 TREEPACK := $(sort $(wildcard examples/treepack*.c))
 EXAMPLES := $(filter-out $(TREEPACK),$(sort $(wildcard examples/*.c)))
-TESTS := $(sort $(foreach p,deque sched scope scenario stress fault,$(wildcard tests/$(p)_*.c)))
+TESTS := $(sort $(foreach p,deque sched scope scenario stress fault fuzz,$(wildcard tests/$(p)_*.c)))
 
 # What Debian 12 needs for `make run`, and what `make test` needs beyond it.
 RUN_PACKAGES = gcc libc6-dev pkg-config libhwloc-dev zlib1g-dev nettle-dev libarchive-dev pigz perl
@@ -43,7 +44,7 @@ TEST_PACKAGES = $(RUN_PACKAGES) g++ clang-14 clang-19 libclang-rt-14-dev libclan
 
 all: $(B)/libtaskscope.a $(B)/treepack $(EXAMPLES:%.c=$(B)/%)
 tests: $(TESTS:%.c=$(B)/%)
-.PHONY: all tests run test test-long install uninstall manual format lint clean run-packages test-packages FORCE
+.PHONY: all tests run test test-long fuzz install uninstall manual format lint clean run-packages test-packages FORCE
 .SECONDARY:
 
 $(B)/libtaskscope.a: $(LIBRARY:%.c=$(B)/%.o)
@@ -84,6 +85,9 @@ test: test-packages
 	@tests/run
 test-long: test-packages
 	@SCENARIO_REPEAT=1000 TIME_LIMIT=7200 tests/run 'scenario_*'
+
+fuzz: test-packages
+	@tests/fuzz $(or $(SECONDS),60) $(or $(SEED),1)
 
 # Installs those of $(1) that are missing, as root or with sudo; says what to type if it is neither.
 define install_packages
