@@ -1,10 +1,14 @@
-/* What must hold of a program of fuzz_program.h, found without running it: why each scope may be cancelled, whether it may have
- * errors, and between which bounds the number of its tasks lies.  A scope that nothing cancels has to run all that it was given,
- * so there the bounds meet. */
+/* What must hold of a program of fuzz_program.h.
+ *
+ * Found without running it: why each scope may be cancelled, whether it may have errors, and between which bounds the number of its tasks
+ * lies.  A scope that nothing cancels has to run all that it was given, so there the bounds meet.
+ * Afterwards: what the blocks have counted is what the reports say, and neither is impossible. */
 #ifndef TESTS_FUZZ_ORACLE_H
 #define TESTS_FUZZ_ORACLE_H
 
+#include "tests/fuzz_driver.h"
 #include "tests/fuzz_program.h"
+#include "tests/scope_check.h"
 
 #define REASON(reason) (1u << SCOPE_REASON_##reason)
 
@@ -196,6 +200,141 @@ static inline void block_count(struct program *p, unsigned index, bool sure)
 static inline void program_count(struct program *p)
 {
     stage_count(p, &p->stages[0], true);
+}
+
+/* ------------------------------------------------------------------------------------------------------ Afterwards */
+
+static inline void reason_check(const struct stage *stage, enum scope_reason reason)
+{
+    if (!CHECK(reason == SCOPE_REASON_NONE || stage->reasons & 1u << reason))
+        printf("# stage %d: reason %d, possible %#x\n", (int)(stage - stage->program->stages), (int)reason,
+               stage->reasons);
+}
+
+static inline void told_check(struct stage *stage, const struct scope_errors *group)
+{
+    unsigned different = 0, listed = 0;
+    for (int i = 0; i < CODES + STATUSES; i++)
+        different += stage->count.told[i] != 0;
+    for (int i = 0; i < SCOPE_CODES_KEPT && group->codes[i].count; i++) {
+        int code = group->codes[i].code;
+        CHECK_EQ_INT(group->codes[i].count, stage->count.told[code > 0 ? code : CODES + SCOPE_ERROR - code]);
+        listed++;
+    }
+    CHECK_EQ_INT(listed, different < SCOPE_CODES_KEPT ? different : SCOPE_CODES_KEPT);
+    CHECK_EQ_INT(group->total, stage->count.errors);
+    for (uint64_t i = 0; i < group->kept; i++)
+        CHECK((group->errors[i].code == SCOPE_ERROR) == (group->errors[i].nested != NULL));
+}
+
+/* What a scope with these counts returns. */
+static inline int status_of(const struct stage *stage, enum scope_reason reason)
+{
+    if (reason == SCOPE_REASON_WON)
+        return SCOPE_OK;
+    if (stage->count.errors)
+        return SCOPE_ERROR;
+    if (reason == SCOPE_REASON_DEADLINE)
+        return SCOPE_TIMEOUT;
+    if (reason != SCOPE_REASON_NONE || stage->count.cancelled || stage->body_code == SCOPE_ECANCELED)
+        return SCOPE_ECANCELED;
+    return stage->policy == SCOPE_RACE ? SCOPE_ENOWINNER : SCOPE_OK;
+}
+
+/* The reasons that there were for certain. */
+static inline bool must_be_cancelled(const struct stage *stage)
+{
+    const struct counts *count = &stage->count;
+    bool body_failed = stage->body_code != 0 && stage->body_code != SCOPE_ECANCELED;
+    return body_failed || atomic_load(&count->stopped) || (stage->policy == SCOPE_FAIL_FAST && count->errors) ||
+           (stage->policy == SCOPE_RACE && count->ok) ||
+           (stage->completes && stage->verdict && stage->completions >= stage->verdict_at);
+}
+
+static inline unsigned leaves_count(const struct scope_errors *group)
+{
+    struct scope_leaves leaves = scope_leaves_begin(group);
+    unsigned count = 0;
+    while (group && scope_leaves_next(&leaves))
+        count++;
+    return count;
+}
+
+/* Each error is in one part of a split. */
+static inline void split_check(const struct scope_errors *group)
+{
+    struct scope_errors *matched = NULL, *rest = NULL;
+    int code = 1;
+    if (!CHECK_EQ_INT(scope_errors_split(group, scope_error_has_code, &code, &matched, &rest), SCOPE_OK))
+        return;
+    CHECK_EQ_INT(leaves_count(group), leaves_count(matched) + leaves_count(rest));
+    scope_errors_free(matched);
+    scope_errors_free(rest);
+}
+
+static inline void report_compare(struct stage *stage, const struct scope_report *report)
+{
+    const struct counts *count = &stage->count;
+    char text[200];
+    check_report(report);
+    CHECK_EQ_INT(report->spawned, count->accepted);
+    CHECK_EQ_INT(report->ok, count->ok);
+    CHECK_EQ_INT(report->failed, count->failed);
+    CHECK_EQ_INT(report->cancelled, count->cancelled);
+    if (!CHECK_EQ_INT(report->skipped, count->accepted - count->ran))
+        fuzz_figures.lost += report->spawned - report->skipped > count->ran;
+    CHECK_EQ_INT(report->status, status_of(stage, report->reason));
+    CHECK(report->reason != SCOPE_REASON_NONE || count->refused + report->skipped == 0);
+    CHECK(report->reason != SCOPE_REASON_NONE || !must_be_cancelled(stage));
+    CHECK_EQ_INT(report->reason == SCOPE_REASON_EXPLICIT, count->firsts);
+    CHECK(report->reason != SCOPE_REASON_WON || (report->cause.code == 0 && count->ok > 0));
+    CHECK(report->reason != SCOPE_REASON_BODY || report->cause.code == stage->body_code);
+    CHECK(report->reason != SCOPE_REASON_SIBLING || report->cause.code != 0);
+    CHECK(report->quiet_ns == 0 || report->reason != SCOPE_REASON_NONE);
+    reason_check(stage, report->reason);
+    told_check(stage, &report->group);
+    CHECK(scope_report_print(report, text, sizeof(text)) > 0);
+    split_check(&report->group);
+}
+
+/* Without a report. */
+static inline void status_compare(struct stage *stage, int status)
+{
+    const struct counts *count = &stage->count;
+    CHECK_EQ_INT(status == SCOPE_ERROR, count->errors > 0);
+    CHECK(status != SCOPE_OK || (count->accepted == count->ran && count->refused == 0 && count->cancelled == 0));
+    CHECK(status != SCOPE_OK || !must_be_cancelled(stage));
+    CHECK(status != SCOPE_TIMEOUT || stage->reasons & REASON(DEADLINE));
+    CHECK(status != SCOPE_ECANCELED || stage->reasons || count->cancelled || stage->body_code == SCOPE_ECANCELED);
+}
+
+static inline void stage_compare(struct stage *stage, int status, const struct scope_report *report)
+{
+    const struct counts *count = &stage->count;
+    CHECK_EQ_INT(count->running, 0);
+    CHECK_EQ_INT(stage->program->blocks[stage->body].ended, 1);
+    CHECK(!stage->completes || stage->completions == count->ran);
+    if (!CHECK(count->ran >= stage->least))
+        fuzz_figures.lost += stage->least - count->ran;
+    CHECK(count->ran <= stage->most && count->accepted + count->refused <= stage->most);
+    if (report)
+        report_compare(stage, report);
+    else
+        status_compare(stage, status);
+}
+
+static inline void program_check(struct program *p)
+{
+    for (unsigned i = 1; i < p->block_count; i++) {
+        struct block *block = &p->blocks[i];
+        bool disposes = block->dispose && block->manner >= DESCRIBED && block->kind == BLOCK_TASK;
+        CHECK_EQ_INT(block->ran, block->ended);
+        CHECK_EQ_INT(block->disposed, disposes && block->attempted);
+        CHECK(!block->accepted || !block->anyway || block->ran);
+        fuzz_figures.tasks += block->ran;
+    }
+    for (unsigned i = 0; i < p->leaf_count; i++)
+        fuzz_figures.tasks += p->leaves[i].ran;
 }
 
 #endif

@@ -278,7 +278,9 @@ static inline bool step_fork(struct reader *r, struct step *step, uint16_t stage
 
 static inline bool step_typed(struct reader *r, struct step *step, uint16_t stage)
 {
-    step->n = (uint16_t)(byte_next(r) % 8);
+    unsigned n = byte_next(r);
+    step->n = (uint16_t)(n % 8);
+    step->how = n >= 253; /* wide */
     step->a = block_new(r, BLOCK_TYPED, stage);
     return step->a != 0;
 }
@@ -345,6 +347,7 @@ static inline bool step_decode(struct reader *r, struct step *step, const struct
     case STEP_LOOK:
         step->stage = stage_outward(r, block->stage);
         step->n = (uint16_t)(byte_next(r) % KEYS);
+        step->how = chance(r, 16); /* prints, too */
         return true;
     case STEP_MISUSE:
         step->how = (uint8_t)byte_next(r);

@@ -1,12 +1,9 @@
 /* Fuzzing of the public calls: runs the programs of fuzz_program.h.  Blocks and stages count what happens to them; when a scope has
  * ended that must be what its report says, and what fuzz_oracle.h has found to be possible. */
-#include "tests/check.h"
-#include "tests/fuzz_driver.h"
 #include "tests/fuzz_loops.h"
-#include "tests/fuzz_oracle.h"
-#include "tests/scope_check.h"
+#include "tests/fuzz_tasks.h"
 
-#include <pthread.h>
+#include <fcntl.h>
 #include <sched.h>
 
 #define HOUR_NS ((uint64_t)3600 * 1000000000)
@@ -15,28 +12,8 @@
 
 static struct program program;
 static const int keys[KEYS] = {0};
-static bool alone; /* the pool has one worker */
 static uint64_t epoch;
-
-/* A block that is being run. */
-struct run {
-    struct program *p;
-    struct block *block;
-    struct stage *stage;
-    struct scope *s;
-    int status; /* of the last scope that it ran */
-    int told;   /* as block->told, so far */
-};
-
-/* A block as an argument that is copied. */
-struct parcel {
-    struct block *block;
-    uint32_t filling[24];
-};
-enum { SHORT_PARCEL = 32 };
-
-static void block_run(struct run *run);
-static int block_end(struct run *run);
+static int nowhere; /* /dev/null */
 
 /* --------------------------------------------------------------------------------------------------------- What holds */
 
@@ -57,13 +34,6 @@ static void cancelled_check(const struct run *run, const struct stage *target)
         if (stage == target)
             return;
     }
-}
-
-static void reason_check(const struct stage *stage, enum scope_reason reason)
-{
-    if (!CHECK(reason == SCOPE_REASON_NONE || stage->reasons & 1u << reason))
-        printf("# stage %d: reason %d, possible %#x\n", (int)(stage - stage->program->stages), (int)reason,
-               stage->reasons);
 }
 
 /* The earliest deadline of the stage and those around it; false: it changes. */
@@ -90,280 +60,9 @@ static void look(const struct run *run, const struct step *step)
         setter = &run->p->stages[setter->parent];
     const void *value = setter->local == step->n + 1u ? setter : NULL;
     CHECK(scope_local_value(stage->s, &keys[step->n]) == value);
+    if (step->how)
+        CHECK_EQ_INT(scope_dump(nowhere), SCOPE_OK);
     reason_check(stage, scope_reason(stage->s));
-}
-
-/* -------------------------------------------------------------------------------------------------------------- Tasks */
-
-/* A task begins, and has ended. */
-static void task_enter(struct stage *stage, const struct scope *s, bool anyway)
-{
-    struct counts *count = &stage->count;
-    CHECK(s == stage->s && !atomic_load(&stage->closed));
-    atomic_fetch_add(&count->ran, 1);
-    unsigned running = atomic_fetch_add(&count->running, 1) + 1;
-    CHECK(!stage->limit || running <= stage->limit);
-    if (alone && !anyway && !stage->program->timed && !stage->program->foreign)
-        CHECK(!scope_cancelled(s));
-}
-
-static void task_leave(struct stage *stage, int code)
-{
-    struct counts *count = &stage->count;
-    CHECK(!atomic_load(&stage->closed));
-    atomic_fetch_add(code == 0 ? &count->ok : code == SCOPE_ECANCELED ? &count->cancelled : &count->failed, 1);
-    atomic_fetch_sub(&count->running, 1);
-}
-
-static int task_perform(struct scope *s, struct block *block)
-{
-    struct stage *stage = &block->program->stages[block->stage];
-    struct run run = {.p = block->program, .block = block, .stage = stage, .s = s};
-    if (!CHECK_EQ_INT(atomic_fetch_add(&block->ran, 1), 0))
-        fuzz_figures.doubled++;
-    task_enter(stage, s, block->anyway);
-    block_run(&run);
-    int code = block_end(&run);
-    atomic_fetch_add(&block->ended, 1);
-    task_leave(stage, code);
-    return code;
-}
-
-static int task_pointer(struct scope *s, void *arg)
-{
-    return task_perform(s, arg);
-}
-
-static uint32_t filling_of(const struct block *block, size_t i)
-{
-    return (uint32_t)((size_t)(block - block->program->blocks) * 31 + i);
-}
-
-static void parcel_check(const struct parcel *parcel)
-{
-    size_t size = parcel->block->manner == BY_LONG_COPY || parcel->block->manner == DESCRIBED_LONG ? sizeof(*parcel)
-                                                                                                   : SHORT_PARCEL;
-    for (size_t i = 0; i < (size - offsetof(struct parcel, filling)) / sizeof(uint32_t); i++)
-        CHECK(parcel->filling[i] == filling_of(parcel->block, i));
-}
-
-static int task_copied(struct scope *s, void *arg)
-{
-    const struct parcel *parcel = arg;
-    parcel_check(parcel);
-    return task_perform(s, parcel->block);
-}
-
-static void dispose_pointer(void *arg)
-{
-    struct block *block = arg;
-    CHECK_EQ_INT(atomic_fetch_add(&block->disposed, 1), 0);
-    CHECK_EQ_INT(atomic_load(&block->ran), atomic_load(&block->ended));
-    CHECK(!atomic_load(&block->program->stages[block->stage].closed));
-}
-
-static void dispose_copied(void *arg)
-{
-    const struct parcel *parcel = arg;
-    parcel_check(parcel);
-    dispose_pointer(parcel->block);
-}
-
-/* [disposes][anyway][pointer, short, long] */
-#define POINTER(disposer, set)                                                                                         \
-    {                                                                                                                  \
-        .name = "pointer", .file = __FILE__, .line = __LINE__, .fn = task_pointer, .dispose = disposer, .flags = (set) \
-    }
-#define COPIED(disposer, set, bytes)                                                              \
-    {                                                                                             \
-        .name = "copied", .fn = task_copied, .dispose = disposer, .flags = (set), .copy = (bytes) \
-    }
-static const struct scope_task described[2][2][3] = {
-    {{POINTER(NULL, 0), COPIED(NULL, 0, SHORT_PARCEL), COPIED(NULL, 0, sizeof(struct parcel))},
-     {POINTER(NULL, 1), COPIED(NULL, 1, SHORT_PARCEL), COPIED(NULL, 1, sizeof(struct parcel))}},
-    {{POINTER(dispose_pointer, 0), COPIED(dispose_copied, 0, SHORT_PARCEL),
-      COPIED(dispose_copied, 0, sizeof(struct parcel))},
-     {POINTER(dispose_pointer, 1), COPIED(dispose_copied, 1, SHORT_PARCEL),
-      COPIED(dispose_copied, 1, sizeof(struct parcel))}},
-};
-
-/* The block's task, with its argument in parcel if it is copied. */
-static const struct scope_task *block_task(struct block *block, struct parcel *parcel)
-{
-    static const unsigned shapes[MANNERS] = {0, 1, 2, 0, 1, 2, 0};
-    parcel->block = block;
-    for (size_t i = 0; i < sizeof(parcel->filling) / sizeof(uint32_t); i++)
-        parcel->filling[i] = filling_of(block, i);
-    return &described[block->dispose][block->anyway][shapes[block->manner]];
-}
-
-/* -------------------------------------------------------------------------------------------------------------- Spawns */
-
-static int spawn_tried(struct scope *s, const struct stage *stage, const struct scope_task *task, struct block *block)
-{
-    int status = scope_try_spawn(s, task, block);
-    if (status != SCOPE_EAGAIN)
-        return status;
-    CHECK(stage->limit > 0);
-    CHECK_EQ_INT(atomic_load(&block->disposed), 0);
-    return scope_spawn_task(s, task, block);
-}
-
-static int spawn_call(struct scope *s, const struct stage *stage, struct block *block)
-{
-    struct parcel parcel;
-    const struct scope_task *task = block_task(block, &parcel);
-    switch (block->manner) {
-    case BY_POINTER:
-        return scope_spawn(s, task_pointer, block);
-    case BY_COPY:
-        return scope_spawn_copy(s, task_copied, &parcel, SHORT_PARCEL);
-    case BY_LONG_COPY:
-        return scope_spawn_copy(s, task_copied, &parcel, sizeof(parcel));
-    case TRIED:
-        return spawn_tried(s, stage, task, block);
-    default:
-        return scope_spawn_task(s, task, task->copy ? (void *)&parcel : block);
-    }
-}
-
-/* stopped: somebody had cancelled the scope before. */
-static void spawn_counts(struct stage *stage, unsigned n, int status, bool anyway, bool stopped)
-{
-    CHECK(status == SCOPE_OK || (status == SCOPE_ECANCELED && !anyway && scope_cancelled(stage->s)));
-    CHECK(!stopped || anyway || status == SCOPE_ECANCELED);
-    atomic_fetch_add(status == SCOPE_OK ? &stage->count.accepted : &stage->count.refused, n);
-}
-
-static void block_spawn(struct program *p, struct block *block)
-{
-    struct stage *stage = &p->stages[block->stage];
-    bool stopped = atomic_load(&stage->count.stopped);
-    block->attempted = true;
-    int status = spawn_call(stage->s, stage, block);
-    block->accepted = status == SCOPE_OK;
-    spawn_counts(stage, 1, status, block->anyway, stopped);
-}
-
-static int leaf_run(struct scope *s, void *arg)
-{
-    struct leaf *leaf = arg;
-    if (!CHECK_EQ_INT(atomic_fetch_add(&leaf->ran, 1), 0))
-        fuzz_figures.doubled++;
-    task_enter(leaf->stage, s, false);
-    if (leaf->code)
-        stage_told(leaf->stage, leaf->code);
-    task_leave(leaf->stage, leaf->code);
-    return leaf->code;
-}
-
-static int leaf_copied(struct scope *s, void *arg)
-{
-    struct leaf *const *leaf = arg;
-    return leaf_run(s, leaf[0]);
-}
-
-static int leaf_spawn(struct scope *s, struct leaf *leaf, unsigned how)
-{
-    static const SCOPE_DESCRIBE(leaf_described, .fn = leaf_run);
-    struct leaf *const copies[5] = {leaf, NULL, NULL, NULL, leaf};
-    switch (how % 4) {
-    case 0:
-        return scope_spawn(s, leaf_run, leaf);
-    case 1:
-        return scope_spawn_copy(s, leaf_copied, copies, sizeof(copies[0]));
-    case 2:
-        return scope_spawn_copy(s, leaf_copied, copies, sizeof(copies));
-    default:
-        return scope_spawn_task(s, &leaf_described, leaf);
-    }
-}
-
-static void burst(struct run *run, const struct step *step)
-{
-    struct stage *stage = &run->p->stages[step->stage];
-    for (unsigned i = 0; i < step->n; i++) {
-        struct leaf *leaf = &run->p->leaves[step->leaf + i];
-        bool stopped = atomic_load(&stage->count.stopped);
-        leaf->stage = stage;
-        leaf->code = i == step->bad ? step->code : 0;
-        int status = leaf_spawn(stage->s, leaf, step->how);
-        spawn_counts(stage, 1, status, false, stopped);
-    }
-}
-
-/* ------------------------------------------------------------------------------------------------------------ Permits */
-
-/* A thread that is no worker: takes one permit at a time, and what is to be done with it. */
-static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    struct scope_permit *permit;
-    struct block *block;
-} courier = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-
-static void permit_spawn(struct scope_permit *permit, struct block *block)
-{
-    struct parcel parcel;
-    struct stage *stage = &block->program->stages[block->stage];
-    const struct scope_task *task = block_task(block, &parcel);
-    bool described_too = block->manner >= DESCRIBED, stopped = atomic_load(&stage->count.stopped);
-    block->attempted = true;
-    int status = described_too ? scope_permit_spawn_task(permit, task, task->copy ? (void *)&parcel : block)
-                               : scope_permit_spawn(permit, task_pointer, block);
-    block->accepted = status == SCOPE_OK;
-    spawn_counts(stage, 1, status, block->anyway, stopped);
-}
-
-static void *courier_main(void *arg)
-{
-    (void)arg;
-    pthread_mutex_lock(&courier.lock);
-    for (;;) {
-        while (!courier.permit)
-            pthread_cond_wait(&courier.changed, &courier.lock);
-        struct program *p = courier.block->program;
-        permit_spawn(courier.permit, courier.block);
-        scope_permit_release(courier.permit);
-        courier.permit = NULL;
-        atomic_fetch_sub(&p->abroad, 1);
-    }
-    return NULL;
-}
-
-/* False: it has one already. */
-static bool courier_send(struct program *p, struct scope_permit *permit, struct block *block)
-{
-    if (pthread_mutex_trylock(&courier.lock) != 0)
-        return false;
-    bool sent = courier.permit == NULL;
-    if (sent) {
-        atomic_fetch_add(&p->abroad, 1);
-        courier.permit = permit;
-        courier.block = block;
-        pthread_cond_signal(&courier.changed);
-    }
-    pthread_mutex_unlock(&courier.lock);
-    return sent;
-}
-
-static void permit_use(struct run *run, const struct step *step)
-{
-    struct stage *stage = &run->p->stages[step->stage];
-    struct block *block = &run->p->blocks[step->a];
-    bool stopped = atomic_load(&stage->count.stopped);
-    struct scope_permit *permit = scope_permit_create(stage->s);
-    if (!CHECK(permit ? !stopped : scope_cancelled(stage->s)) || !permit)
-        return;
-    if (step->how % 8 == 7) {
-        atomic_fetch_add(&stage->count.firsts, (unsigned)scope_permit_cancel(permit));
-        CHECK(scope_permit_cancelled(permit));
-        atomic_store(&stage->count.stopped, true);
-    }
-    if (step->how % 4 == 3 && courier_send(run->p, permit, block))
-        return;
-    permit_spawn(permit, block);
-    scope_permit_release(permit);
 }
 
 /* ------------------------------------------------------------------------------------------------------- Forks, typed */
@@ -413,11 +112,27 @@ struct tree {
     unsigned depth, index;
 };
 
+#define WIDE 4500 /* more forks than a deque has slots */
+
 SCOPE_TASK(uint64_t, typed_tree, struct tree);
+
+/* All forks at once, then all joins. */
+static uint64_t typed_wide(struct scope_strand strand, struct block *block)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < WIDE; i++)
+        typed_tree_fork(&strand, (struct tree){block, 0, i + 1});
+    (void)branch_run(scope_of(strand), block);
+    for (unsigned i = 0; i < WIDE; i++)
+        sum += typed_tree_join(&strand);
+    return sum + 1;
+}
 
 static uint64_t typed_tree(struct scope_strand strand, struct tree tree)
 {
     struct tree near = {tree.block, tree.depth - 1, 2 * tree.index}, far = {tree.block, tree.depth - 1, near.index + 1};
+    if (tree.depth == WIDE)
+        return typed_wide(strand, tree.block);
     if (tree.depth == 0 && tree.index == 0)
         (void)branch_run(scope_of(strand), tree.block);
     if (tree.depth == 0)
@@ -429,8 +144,9 @@ static uint64_t typed_tree(struct scope_strand strand, struct tree tree)
 
 static void typed_run(struct run *run, const struct step *step)
 {
-    uint64_t leaves = (uint64_t)1 << step->n, all = leaves * (leaves + 1) / 2;
-    uint64_t sum = typed_tree_call(run->s, (struct tree){&run->p->blocks[step->a], step->n, 0});
+    uint64_t leaves = step->how ? WIDE + 1 : (uint64_t)1 << step->n, all = leaves * (leaves + 1) / 2;
+    struct tree tree = {&run->p->blocks[step->a], step->how ? WIDE : step->n, 0};
+    uint64_t sum = typed_tree_call(run->s, tree);
     CHECK(sum == all || (sum < all && scope_cancelled(run->s)));
 }
 
@@ -613,96 +329,6 @@ static int body_run(struct scope *s, void *arg)
     return stage->body_code;
 }
 
-static void told_check(struct stage *stage, const struct scope_errors *group)
-{
-    unsigned different = 0, listed = 0;
-    for (int i = 0; i < CODES + STATUSES; i++)
-        different += stage->count.told[i] != 0;
-    for (int i = 0; i < SCOPE_CODES_KEPT && group->codes[i].count; i++) {
-        int code = group->codes[i].code;
-        CHECK_EQ_INT(group->codes[i].count, stage->count.told[code > 0 ? code : CODES + SCOPE_ERROR - code]);
-        listed++;
-    }
-    CHECK_EQ_INT(listed, different < SCOPE_CODES_KEPT ? different : SCOPE_CODES_KEPT);
-    CHECK_EQ_INT(group->total, stage->count.errors);
-    for (uint64_t i = 0; i < group->kept; i++)
-        CHECK((group->errors[i].code == SCOPE_ERROR) == (group->errors[i].nested != NULL));
-}
-
-/* What a scope with these counts returns. */
-static int status_of(const struct stage *stage, enum scope_reason reason)
-{
-    if (reason == SCOPE_REASON_WON)
-        return SCOPE_OK;
-    if (stage->count.errors)
-        return SCOPE_ERROR;
-    if (reason == SCOPE_REASON_DEADLINE)
-        return SCOPE_TIMEOUT;
-    if (reason != SCOPE_REASON_NONE || stage->count.cancelled || stage->body_code == SCOPE_ECANCELED)
-        return SCOPE_ECANCELED;
-    return stage->policy == SCOPE_RACE ? SCOPE_ENOWINNER : SCOPE_OK;
-}
-
-/* The reasons that there were for certain. */
-static bool must_be_cancelled(const struct stage *stage)
-{
-    const struct counts *count = &stage->count;
-    bool body_failed = stage->body_code != 0 && stage->body_code != SCOPE_ECANCELED;
-    return body_failed || atomic_load(&count->stopped) || (stage->policy == SCOPE_FAIL_FAST && count->errors) ||
-           (stage->policy == SCOPE_RACE && count->ok) ||
-           (stage->completes && stage->verdict && stage->completions >= stage->verdict_at);
-}
-
-static void report_compare(struct stage *stage, const struct scope_report *report)
-{
-    const struct counts *count = &stage->count;
-    char text[200];
-    check_report(report);
-    CHECK_EQ_INT(report->spawned, count->accepted);
-    CHECK_EQ_INT(report->ok, count->ok);
-    CHECK_EQ_INT(report->failed, count->failed);
-    CHECK_EQ_INT(report->cancelled, count->cancelled);
-    if (!CHECK_EQ_INT(report->skipped, count->accepted - count->ran))
-        fuzz_figures.lost += report->spawned - report->skipped > count->ran;
-    CHECK_EQ_INT(report->status, status_of(stage, report->reason));
-    CHECK(report->reason != SCOPE_REASON_NONE || count->refused + report->skipped == 0);
-    CHECK(report->reason != SCOPE_REASON_NONE || !must_be_cancelled(stage));
-    CHECK_EQ_INT(report->reason == SCOPE_REASON_EXPLICIT, count->firsts);
-    CHECK(report->reason != SCOPE_REASON_WON || (report->cause.code == 0 && count->ok > 0));
-    CHECK(report->reason != SCOPE_REASON_BODY || report->cause.code == stage->body_code);
-    CHECK(report->reason != SCOPE_REASON_SIBLING || report->cause.code != 0);
-    CHECK(report->quiet_ns == 0 || report->reason != SCOPE_REASON_NONE);
-    reason_check(stage, report->reason);
-    told_check(stage, &report->group);
-    CHECK(scope_report_print(report, text, sizeof(text)) > 0);
-}
-
-/* Without a report. */
-static void status_compare(struct stage *stage, int status)
-{
-    const struct counts *count = &stage->count;
-    CHECK_EQ_INT(status == SCOPE_ERROR, count->errors > 0);
-    CHECK(status != SCOPE_OK || (count->accepted == count->ran && count->refused == 0 && count->cancelled == 0));
-    CHECK(status != SCOPE_OK || !must_be_cancelled(stage));
-    CHECK(status != SCOPE_TIMEOUT || stage->reasons & REASON(DEADLINE));
-    CHECK(status != SCOPE_ECANCELED || stage->reasons || count->cancelled || stage->body_code == SCOPE_ECANCELED);
-}
-
-static void stage_compare(struct stage *stage, int status, const struct scope_report *report)
-{
-    const struct counts *count = &stage->count;
-    CHECK_EQ_INT(count->running, 0);
-    CHECK_EQ_INT(stage->program->blocks[stage->body].ended, 1);
-    CHECK(!stage->completes || stage->completions == count->ran);
-    if (!CHECK(count->ran >= stage->least))
-        fuzz_figures.lost += stage->least - count->ran;
-    CHECK(count->ran <= stage->most && count->accepted + count->refused <= stage->most);
-    if (report)
-        report_compare(stage, report);
-    else
-        status_compare(stage, status);
-}
-
 static int stage_open(struct stage *stage, struct scope_report *report)
 {
     struct scope_options options = options_make(stage);
@@ -808,20 +434,6 @@ static void callback(void *arg)
     atomic_fetch_add((atomic_uint *)arg, 1);
 }
 
-static void program_check(struct program *p)
-{
-    for (unsigned i = 1; i < p->block_count; i++) {
-        struct block *block = &p->blocks[i];
-        bool disposes = block->dispose && block->manner >= DESCRIBED && block->kind == BLOCK_TASK;
-        CHECK_EQ_INT(block->ran, block->ended);
-        CHECK_EQ_INT(block->disposed, disposes && block->attempted);
-        CHECK(!block->accepted || !block->anyway || block->ran);
-        fuzz_figures.tasks += block->ran;
-    }
-    for (unsigned i = 0; i < p->leaf_count; i++)
-        fuzz_figures.tasks += p->leaves[i].ran;
-}
-
 static void program_run(struct program *p)
 {
     atomic_uint called[TOKENS] = {0};
@@ -838,29 +450,79 @@ static void program_run(struct program *p)
         CHECK_EQ_INT(called[i], scope_token_cancelled(p->token[i]));
         scope_token_release(p->token[i]);
     }
-    program_check(p);
 }
 
+static void program_make(struct program *p, const uint8_t *bytes, size_t size)
+{
+    program_decode(p, bytes, size);
+    program_foresee(p);
+    program_count(p);
+}
+
+/* Another thread, which runs a program of its own at the same time. */
+static struct {
+    pthread_barrier_t begin, end;
+    struct program program;
+} neighbour;
+
+static void *neighbour_main(void *arg)
+{
+    for (;;) {
+        pthread_barrier_wait(&neighbour.begin);
+        program_run(&neighbour.program);
+        pthread_barrier_wait(&neighbour.end);
+    }
+    return arg;
+}
+
+static void both_run(const uint8_t *bytes, size_t size)
+{
+    program_make(&program, bytes, size / 2);
+    program_make(&neighbour.program, bytes + size / 2, size - size / 2);
+    program.foreign = neighbour.program.foreign = true;
+    pthread_barrier_wait(&neighbour.begin);
+    program_run(&program);
+    pthread_barrier_wait(&neighbour.end);
+    program_check(&neighbour.program);
+    if (atomic_load(&check_bad))
+        stage_print(&neighbour.program, 0, 1);
+}
+
+/* The last byte of one input in 16 says that it is two programs. */
 static void fuzz_one(const uint8_t *bytes, size_t size)
 {
-    program_decode(&program, bytes, size);
-    program_foresee(&program);
-    program_count(&program);
-    program_run(&program);
+    if (size > 0 && bytes[size - 1] >= 240) {
+        both_run(bytes, size);
+    } else {
+        program_make(&program, bytes, size);
+        program_run(&program);
+    }
+    program_check(&program);
     if (atomic_load(&check_bad))
         stage_print(&program, 0, 1);
+}
+
+static void thread_start(void *(*main)(void *arg))
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, main, NULL) != 0)
+        exit(1);
+    pthread_detach(thread);
 }
 
 static void fuzz_begin(void)
 {
     const struct scope_pool_options one = {.size = sizeof(one), .workers = 1};
-    pthread_t thread;
     epoch = scope_now_ns();
     alone = scope_pool_workers(NULL) == 1;
+    nowhere = open("/dev/null", O_WRONLY);
     fuzz_seed = scope_pool_workers(NULL) + (TSAN ? 100 : 0) + (ASAN ? 200 : 0); /* other programs in each column */
-    if (scope_pool_create(&fuzz_single, &one) != SCOPE_OK || pthread_create(&thread, NULL, courier_main, NULL) != 0)
+    if (scope_pool_create(&fuzz_single, &one) != SCOPE_OK || nowhere < 0)
         exit(1);
-    pthread_detach(thread);
+    pthread_barrier_init(&neighbour.begin, NULL, 2);
+    pthread_barrier_init(&neighbour.end, NULL, 2);
+    thread_start(courier_main);
+    thread_start(neighbour_main);
 }
 
 int main(int argc, char **argv)
