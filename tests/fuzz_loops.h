@@ -30,6 +30,11 @@ static inline uint64_t number_of(const struct algorithm *a, size_t i)
     return z ^ (z >> 29);
 }
 
+static inline unsigned seen_up(struct algorithm *a, size_t i)
+{
+    return atomic_fetch_add_explicit(&a->seen[i], 1, memory_order_relaxed); /* as count_up */
+}
+
 /* What a chunk returns. */
 static inline int chunk_end(struct algorithm *a, size_t begin, size_t end)
 {
@@ -38,7 +43,7 @@ static inline int chunk_end(struct algorithm *a, size_t begin, size_t end)
     for (unsigned i = 0; i < a->bad; i++) {
         size_t item = i == 0 ? a->n / 2 : a->n - 1;
         if (item >= begin && item < end) {
-            atomic_fetch_add(&a->hits[i], 1);
+            count_up(&a->hits[i]);
             return a->code[i];
         }
     }
@@ -64,7 +69,7 @@ static inline bool algorithm_done(struct algorithm *a, int status)
 static inline void see(struct algorithm *a, size_t begin, size_t end)
 {
     for (size_t i = begin; i < end; i++)
-        CHECK_EQ_INT(atomic_fetch_add(&a->seen[i], 1), 0);
+        CHECK_EQ_INT(seen_up(a, i), 0);
 }
 
 static inline void all_seen(const struct algorithm *a, int status, size_t n)
@@ -317,7 +322,7 @@ static int affine_scan(struct scope *s, size_t begin, size_t end, const void *be
         struct affine result = *(const struct affine *)before;
         affine_add(&result, *(struct affine *)sum);
         a->results[i] = result.offset;
-        CHECK_EQ_INT(atomic_fetch_add(&a->seen[i], 1), 0);
+        CHECK_EQ_INT(seen_up(a, i), 0);
     }
     return 0;
 }

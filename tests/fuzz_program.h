@@ -146,11 +146,22 @@ struct program {
     atomic_uint abroad; /* permits that the courier has */
 };
 
+/* Relaxed: a count must not order what the library should. */
+static inline unsigned count_up(atomic_uint *count)
+{
+    return atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+}
+
+static inline bool stage_closed(const struct stage *stage)
+{
+    return atomic_load_explicit(&stage->closed, memory_order_relaxed);
+}
+
 /* An error of the stage has been recorded: by a task's code, or by a call. */
 static inline void stage_told(struct stage *stage, int code)
 {
-    atomic_fetch_add(&stage->count.errors, 1);
-    atomic_fetch_add(&stage->count.told[code > 0 ? code : CODES + SCOPE_ERROR - code], 1);
+    count_up(&stage->count.errors);
+    count_up(&stage->count.told[code > 0 ? code : CODES + SCOPE_ERROR - code]);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- Decoding */

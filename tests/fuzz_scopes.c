@@ -72,11 +72,11 @@ static int branch_run(struct scope *s, void *arg)
     struct block *block = arg;
     struct stage *stage = &block->program->stages[block->stage];
     struct run run = {.p = block->program, .block = block, .stage = stage, .s = s};
-    CHECK(s == stage->s && !atomic_load(&stage->closed));
-    CHECK_EQ_INT(atomic_fetch_add(&block->ran, 1), 0);
+    CHECK(s == stage->s && !stage_closed(stage));
+    CHECK_EQ_INT(count_up(&block->ran), 0);
     block_run(&run);
     int code = block_end(&run);
-    atomic_fetch_add(&block->ended, 1);
+    count_up(&block->ended);
     block->code = code;
     block->told = run.told;
     return code;
@@ -158,7 +158,8 @@ static void cancel(struct run *run, const struct step *step)
     int first = scope_cancel(stage->s);
     CHECK(first == 0 || first == 1);
     CHECK(scope_cancelled(stage->s));
-    atomic_fetch_add(&stage->count.firsts, (unsigned)first);
+    if (first == 1)
+        (void)count_up(&stage->count.firsts);
     atomic_store(&stage->count.stopped, true);
     if (first == 1)
         cancelled_check(run, stage);
@@ -322,10 +323,10 @@ static int body_run(struct scope *s, void *arg)
     stage->s = s;
     CHECK(!doomed || scope_cancelled(s));
     reason_check(stage, scope_reason(s));
-    atomic_fetch_add(&block->ran, 1);
+    count_up(&block->ran);
     block_run(&run);
     stage->body_code = block_end(&run);
-    atomic_fetch_add(&block->ended, 1);
+    count_up(&block->ended);
     return stage->body_code;
 }
 

@@ -34,9 +34,9 @@ static int block_end(struct run *run);
 static void task_enter(struct stage *stage, const struct scope *s, bool anyway)
 {
     struct counts *count = &stage->count;
-    CHECK(s == stage->s && !atomic_load(&stage->closed));
-    atomic_fetch_add(&count->ran, 1);
-    unsigned running = atomic_fetch_add(&count->running, 1) + 1;
+    CHECK(s == stage->s && !stage_closed(stage));
+    count_up(&count->ran);
+    unsigned running = count_up(&count->running) + 1;
     CHECK(!stage->limit || running <= stage->limit);
     if (alone && !anyway && !stage->program->timed && !stage->program->foreign)
         CHECK(!scope_cancelled(s));
@@ -45,21 +45,21 @@ static void task_enter(struct stage *stage, const struct scope *s, bool anyway)
 static void task_leave(struct stage *stage, int code)
 {
     struct counts *count = &stage->count;
-    CHECK(!atomic_load(&stage->closed));
-    atomic_fetch_add(code == 0 ? &count->ok : code == SCOPE_ECANCELED ? &count->cancelled : &count->failed, 1);
-    atomic_fetch_sub(&count->running, 1);
+    CHECK(!stage_closed(stage));
+    (void)count_up(code == 0 ? &count->ok : code == SCOPE_ECANCELED ? &count->cancelled : &count->failed);
+    atomic_fetch_sub_explicit(&count->running, 1, memory_order_relaxed);
 }
 
 static int task_perform(struct scope *s, struct block *block)
 {
     struct stage *stage = &block->program->stages[block->stage];
     struct run run = {.p = block->program, .block = block, .stage = stage, .s = s};
-    if (!CHECK_EQ_INT(atomic_fetch_add(&block->ran, 1), 0))
+    if (!CHECK_EQ_INT(count_up(&block->ran), 0))
         fuzz_figures.doubled++;
     task_enter(stage, s, block->anyway);
     block_run(&run);
     int code = block_end(&run);
-    atomic_fetch_add(&block->ended, 1);
+    count_up(&block->ended);
     task_leave(stage, code);
     return code;
 }
@@ -92,9 +92,9 @@ static int task_copied(struct scope *s, void *arg)
 static void dispose_pointer(void *arg)
 {
     struct block *block = arg;
-    CHECK_EQ_INT(atomic_fetch_add(&block->disposed, 1), 0);
+    CHECK_EQ_INT(count_up(&block->disposed), 0);
     CHECK_EQ_INT(atomic_load(&block->ran), atomic_load(&block->ended));
-    CHECK(!atomic_load(&block->program->stages[block->stage].closed));
+    CHECK(!stage_closed(&block->program->stages[block->stage]));
 }
 
 static void dispose_copied(void *arg)
@@ -163,11 +163,11 @@ static int spawn_call(struct scope *s, const struct stage *stage, struct block *
 }
 
 /* stopped: somebody had cancelled the scope before. */
-static void spawn_counts(struct stage *stage, unsigned n, int status, bool anyway, bool stopped)
+static void spawn_counts(struct stage *stage, int status, bool anyway, bool stopped)
 {
     CHECK(status == SCOPE_OK || (status == SCOPE_ECANCELED && !anyway && scope_cancelled(stage->s)));
     CHECK(!stopped || anyway || status == SCOPE_ECANCELED);
-    atomic_fetch_add(status == SCOPE_OK ? &stage->count.accepted : &stage->count.refused, n);
+    (void)count_up(status == SCOPE_OK ? &stage->count.accepted : &stage->count.refused);
 }
 
 static void block_spawn(struct program *p, struct block *block)
@@ -177,13 +177,13 @@ static void block_spawn(struct program *p, struct block *block)
     block->attempted = true;
     int status = spawn_call(stage->s, stage, block);
     block->accepted = status == SCOPE_OK;
-    spawn_counts(stage, 1, status, block->anyway, stopped);
+    spawn_counts(stage, status, block->anyway, stopped);
 }
 
 static int leaf_run(struct scope *s, void *arg)
 {
     struct leaf *leaf = arg;
-    if (!CHECK_EQ_INT(atomic_fetch_add(&leaf->ran, 1), 0))
+    if (!CHECK_EQ_INT(count_up(&leaf->ran), 0))
         fuzz_figures.doubled++;
     task_enter(leaf->stage, s, false);
     if (leaf->code)
@@ -223,7 +223,7 @@ static void burst(struct run *run, const struct step *step)
         leaf->stage = stage;
         leaf->code = i == step->bad ? step->code : 0;
         int status = leaf_spawn(stage->s, leaf, step->how);
-        spawn_counts(stage, 1, status, false, stopped);
+        spawn_counts(stage, status, false, stopped);
     }
 }
 
@@ -247,7 +247,7 @@ static void permit_spawn(struct scope_permit *permit, struct block *block)
     int status = described_too ? scope_permit_spawn_task(permit, task, task->copy ? (void *)&parcel : block)
                                : scope_permit_spawn(permit, task_pointer, block);
     block->accepted = status == SCOPE_OK;
-    spawn_counts(stage, 1, status, block->anyway, stopped);
+    spawn_counts(stage, status, block->anyway, stopped);
 }
 
 static void *courier_main(void *arg)
@@ -273,7 +273,7 @@ static bool courier_send(struct program *p, struct scope_permit *permit, struct 
         return false;
     bool sent = courier.permit == NULL;
     if (sent) {
-        atomic_fetch_add(&p->abroad, 1);
+        count_up(&p->abroad);
         courier.permit = permit;
         courier.block = block;
         pthread_cond_signal(&courier.changed);
@@ -291,7 +291,8 @@ static void permit_use(struct run *run, const struct step *step)
     if (!CHECK(permit ? !stopped : scope_cancelled(stage->s)) || !permit)
         return;
     if (step->how % 8 == 7) {
-        atomic_fetch_add(&stage->count.firsts, (unsigned)scope_permit_cancel(permit));
+        if (scope_permit_cancel(permit) == 1)
+            (void)count_up(&stage->count.firsts);
         CHECK(scope_permit_cancelled(permit));
         atomic_store(&stage->count.stopped, true);
     }
