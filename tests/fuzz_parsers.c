@@ -10,11 +10,13 @@
 #include <sys/stat.h>
 
 #define TEXT_MAX 4096
+#define NUMBER_MAX 32
 #define LEVELS 4
 #define LIMIT SCOPE_WORKERS_MAX
 
 static char root[64]; /* of a made-up machine */
 static int root_fd, errors_fd;
+static unsigned usual; /* workers, if nothing is said */
 
 struct reader {
     const uint8_t *at, *end;
@@ -25,47 +27,25 @@ static unsigned byte_next(struct reader *r)
     return r->at < r->end ? *r->at++ : 0;
 }
 
-/* Text up to a zero byte; one byte in two is a word. */
-static void text_decode(struct reader *r, char *text)
+struct words {
+    const char *const *word;
+    size_t count;
+};
+#define WORDS(array) ((struct words){array, sizeof(array) / sizeof(*(array))})
+
+/* Text up to a zero byte; half of the bytes are words. */
+static void text_decode(struct reader *r, char *text, size_t most, struct words words)
 {
-    static const char *const words[] = {"0::/",
-                                        "a/b",
-                                        "cpu",
-                                        "4:cpu,cpuacct:/a",
-                                        "\n",
-                                        " ",
-                                        "/",
-                                        "..",
-                                        "1 2 0:3 / ",
-                                        "1 2 0:3 /a ",
-                                        "/m",
-                                        "/n",
-                                        " rw - cgroup2 x rw\n",
-                                        " rw - cgroup x rw,cpu\n",
-                                        "\\040",
-                                        "\\134",
-                                        "\\777",
-                                        ":",
-                                        ",",
-                                        "max",
-                                        "100000",
-                                        "18446744073709551616",
-                                        "-",
-                                        "+",
-                                        "0",
-                                        "4294967296",
-                                        "\t",
-                                        "4",
-                                        "shared:3",
-                                        "1 2 0:3 /a /m rw - cgroup2 x rw\n"};
     size_t length = 0;
-    for (unsigned byte = byte_next(r); byte && length < TEXT_MAX - 64; byte = byte_next(r)) {
-        if (byte < 128)
-            text[length++] = (char)byte;
-        else
-            length += (size_t)sprintf(text + length, "%s", words[byte % (sizeof(words) / sizeof(*words))]);
+    text[0] = '\0';
+    for (unsigned byte = byte_next(r); byte && most > 0; byte = byte_next(r), most--) {
+        const char letter[] = {(char)byte, '\0'};
+        const char *next = byte < 128 ? letter : words.word[byte % words.count];
+        if (length + strlen(next) >= TEXT_MAX)
+            return;
+        (void)memcpy(text + length, next, strlen(next) + 1);
+        length += strlen(next);
     }
-    text[length] = '\0';
 }
 
 /* -------------------------------------------------------------------------------------------------------- Environment */
@@ -105,17 +85,14 @@ static bool errors_end(int was)
 
 static void workers_check(const char *wanted, const char *openmp)
 {
-    unsigned usual = 3, first = number_of(wanted, false), second = number_of(openmp, true);
+    unsigned first = number_of(wanted, false), second = number_of(openmp, true);
     (void)setenv("SCOPE_NUM_WORKERS", wanted, 1);
     (void)setenv("OMP_NUM_THREADS", openmp, 1);
     struct topology *t = scopei_topology_create(0, LIMIT);
     if (!CHECK(t != NULL))
         return;
     unsigned workers = scopei_topology_workers(t);
-    if (first || second)
-        CHECK_EQ_INT(workers, first ? first : second);
-    else
-        CHECK(workers >= 1 && workers <= usual);
+    CHECK_EQ_INT(workers, first ? first : second ? second : usual);
     int was = errors_begin();
     scopei_topology_display(t, workers, NULL);
     CHECK(errors_end(was));
@@ -138,10 +115,28 @@ static void display_check(const char *wanted)
 
 static void environment_check(struct reader *r)
 {
+    static const char *const words[] = {"0",
+                                        "1",
+                                        "2",
+                                        "35",
+                                        "512",
+                                        "513",
+                                        "4294967295",
+                                        "4294967296",
+                                        "4294967301",
+                                        "18446744073709551615",
+                                        "18446744073709551617",
+                                        " ",
+                                        "\t",
+                                        ",",
+                                        "-",
+                                        "+",
+                                        "x"};
     char wanted[TEXT_MAX], openmp[TEXT_MAX];
-    text_decode(r, wanted);
-    text_decode(r, openmp);
+    text_decode(r, wanted, byte_next(r) % 4, WORDS(words));
+    text_decode(r, openmp, byte_next(r) % 64, WORDS(words));
     workers_check(wanted, openmp);
+    workers_check(openmp, wanted);
     display_check(openmp);
 }
 
@@ -156,26 +151,27 @@ static void file_write(const char *name, const char *text)
     (void)close(fd);
 }
 
-/* The group of each level, as a folder below /m; the hierarchy's root is level 0. */
+/* Groups inside each other; the first is the hierarchy's root. */
 static const char *const levels[LEVELS] = {"", "/a", "/a/b", "/a/b/c d"};
 
 struct name {
     char text[64];
 };
 
-static struct name limit_name(size_t level, const char *file)
+/* A file of a group, if the mount shows the hierarchy from level `shown` on. */
+static struct name limit_name(size_t shown, size_t level, const char *file)
 {
     struct name name;
-    (void)snprintf(name.text, sizeof(name.text), "m%s/%s", levels[level], file);
+    (void)snprintf(name.text, sizeof(name.text), "m%s/%s", levels[level] + strlen(levels[shown]), file);
     return name;
 }
 
 static void limits_remove(void)
 {
     static const char *const files[] = {"cpu.max", "cpu.cfs_quota_us", "cpu.cfs_period_us"};
-    for (size_t level = 0; level < LEVELS; level++)
-        for (size_t i = 0; i < 3; i++)
-            (void)unlinkat(root_fd, limit_name(level, files[i]).text, 0);
+    for (size_t at = 0; at < LEVELS * LEVELS * 3; at++)
+        if (at % LEVELS <= at / LEVELS % LEVELS)
+            (void)unlinkat(root_fd, limit_name(at % LEVELS, at / LEVELS % LEVELS, files[at / LEVELS / LEVELS]).text, 0);
 }
 
 static void cpus_check(const struct quota *quota)
@@ -185,10 +181,40 @@ static void cpus_check(const struct quota *quota)
         CHECK(cpus == UINT_MAX && quota->file[0] == '\0');
         return;
     }
-    CHECK(cpus >= 1 && (cpus == UINT_MAX || (double)cpus * (double)quota->period_us >= (double)quota->run_us));
-    CHECK(cpus == 1 || (double)(cpus - 1) * (double)quota->period_us < (double)quota->run_us);
+    uint64_t wanted = quota->run_us ? (quota->run_us - 1) / quota->period_us + 1 : 1;
+    CHECK_EQ_INT(cpus, wanted < UINT_MAX ? wanted : UINT_MAX);
     CHECK(strncmp(quota->file, root, strlen(root)) == 0 && strlen(quota->file) < sizeof(quota->file));
 }
+
+static const char *const quota_words[] = {"0::/",
+                                          "a/b",
+                                          "cpu",
+                                          "4:cpu,cpuacct:/a",
+                                          "\n",
+                                          " ",
+                                          "/",
+                                          "..",
+                                          "1 2 0:3 / ",
+                                          "1 2 0:3 /a ",
+                                          "/m",
+                                          " rw - cgroup2 x rw\n",
+                                          " rw - cgroup x rw,cpu\n",
+                                          "\\040",
+                                          "\\134",
+                                          "\\777",
+                                          ":",
+                                          ",",
+                                          "max",
+                                          "100000",
+                                          "18446744073709551616",
+                                          "-",
+                                          "+",
+                                          "0",
+                                          "4294967296",
+                                          "\t",
+                                          "4",
+                                          "shared:3",
+                                          "1 2 0:3 /a /m rw - cgroup2 x rw\n"};
 
 /* Any text in any of the files: nothing happens but that a quota is found, in a file that is there, or none. */
 static void quota_text_check(struct reader *r)
@@ -199,7 +225,7 @@ static void quota_text_check(struct reader *r)
     struct quota quota;
     limits_remove();
     for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-        text_decode(r, text);
+        text_decode(r, text, TEXT_MAX, WORDS(quota_words));
         file_write(files[i], text);
     }
     scopei_quota_read(root, &quota);
@@ -215,30 +241,51 @@ struct limit {
 /* A limit, and how it is written. */
 static struct limit limit_decode(struct reader *r, char *run, char *period)
 {
-    struct limit limit = {1 + 1000 * byte_next(r), 1000 * (1 + byte_next(r))};
+    struct limit limit = {1 + (uint64_t)1000 * byte_next(r), 1000 + (uint64_t)1000 * byte_next(r)};
     unsigned how = byte_next(r) % 16;
-    (void)sprintf(run, "%" PRIu64, limit.run_us);
-    (void)sprintf(period, "%" PRIu64, limit.period_us);
+    (void)snprintf(run, NUMBER_MAX, "%" PRIu64 "%s", limit.run_us, how == 8 || how == 9 ? "x" : "");
+    (void)snprintf(period, NUMBER_MAX, "%" PRIu64, limit.period_us);
     if (how < 6)
         return limit;
-    if (how < 9)
-        (void)strcpy(run, how == 6 ? "max" : "-1");
-    else if (how < 11)
-        (void)strcat(run, "x");
-    else if (how < 13)
-        (void)strcpy(period, "0");
-    else
-        *period = '\0';
+    if (how < 8)
+        (void)snprintf(run, NUMBER_MAX, "%s", how == 6 ? "max" : "-1");
+    else if (how >= 10)
+        (void)snprintf(period, NUMBER_MAX, "%s", how < 13 ? "0" : "");
     return (struct limit){0, 0};
 }
 
-static void limit_write(size_t level, bool unified, const char *run, const char *period)
+/* Where we are. */
+struct machine {
+    bool unified;
+    size_t ours, shown; /* our group; the root of the mount */
+    const char *point;  /* where it is mounted, escaped */
+};
+
+static void limit_write(const struct machine *m, size_t level, const char *run, const char *period)
 {
     char text[100];
-    (void)snprintf(text, sizeof(text), "%s%s%s\n", run, unified ? " " : "", unified ? period : "");
-    file_write(limit_name(level, unified ? "cpu.max" : "cpu.cfs_quota_us").text, text);
-    if (!unified && *period)
-        file_write(limit_name(level, "cpu.cfs_period_us").text, period);
+    (void)snprintf(text, sizeof(text), "%s%s%s\n", run, m->unified ? " " : "", m->unified ? period : "");
+    file_write(limit_name(m->shown, level, m->unified ? "cpu.max" : "cpu.cfs_quota_us").text, text);
+    if (!m->unified && *period)
+        file_write(limit_name(m->shown, level, "cpu.cfs_period_us").text, period);
+}
+
+static void machine_write(const struct machine *m)
+{
+    char text[300];
+    (void)snprintf(text, sizeof(text), m->unified ? "1:name=x:/z\n0::%s\n" : "7:cpuset:/z\n3:cpuacct,cpu:%s\n0::/z\n",
+                   m->ours ? levels[m->ours] : "/");
+    file_write("proc/self/cgroup", text);
+    (void)snprintf(
+        text, sizeof(text),
+        "9 8 0:7 / /z rw - tmpfs x rw\n9 8 0:7 /a/b/c /z rw - %s x rw,cpu\n9 8 0:7 %s %s rw shared:1 - %s x rw%s\n",
+        m->unified ? "cgroup2" : "cgroup",
+        m->shown == 0   ? "/"
+        : m->shown == 3 ? "/a/b/c\\040d"
+                        : levels[m->shown],
+        m->point, m->unified ? "cgroup2" : "cgroup", m->unified ? "" : ",cpuacct,cpu");
+    file_write("proc/self/mountinfo", text);
+    limits_remove();
 }
 
 static bool tighter(struct limit a, struct limit b)
@@ -249,35 +296,26 @@ static bool tighter(struct limit a, struct limit b)
 /* A machine with limits in some of the groups: the tightest of those that can be seen from ours is found. */
 static void quota_tree_check(struct reader *r)
 {
+    static const char *const points[] = {"/m", "/w\\040x\\134y", "/q\\9z"};
     unsigned how = byte_next(r);
-    bool unified = how % 2;
-    size_t ours = how / 2 % LEVELS, shown = how / 8 % LEVELS; /* our group; the root of the mount */
+    struct machine m = {how % 2, how / 2 % LEVELS, how / 8 % LEVELS, points[how / 32 % 3]};
     struct limit least = {0, 0};
     struct quota quota;
-    char text[200], run[32], period[32];
-    (void)snprintf(text, sizeof(text), unified ? "1:name=x:/z\n0::%s\n" : "7:cpuset:/z\n3:cpuacct,cpu:%s\n0::/z\n",
-                   ours ? levels[ours] : "/");
-    file_write("proc/self/cgroup", text);
-    (void)snprintf(text, sizeof(text), "9 8 0:7 / /z rw - tmpfs x rw\n9 8 0:7 %s /m rw shared:1 - %s x rw%s\n",
-                   shown == 0   ? "/"
-                   : shown == 3 ? "/a/b/c\\040d"
-                                : levels[shown],
-                   unified ? "cgroup2" : "cgroup", unified ? "" : ",cpuacct,cpu");
-    file_write("proc/self/mountinfo", text);
-    limits_remove();
-    /* If the mount does not show the hierarchy's root, none of our folders is a group below it. */
-    for (size_t level = 0; level < LEVELS; level++) {
+    char run[NUMBER_MAX], period[NUMBER_MAX];
+    if (m.ours < m.shown) /* it cannot be seen; the mount's root stands for it, unless another mount does */
+        m.shown = m.ours;
+    machine_write(&m);
+    for (size_t level = m.shown; level < LEVELS; level++) {
         struct limit limit = limit_decode(r, run, period);
-        limit_write(level, unified, run, period);
-        bool ours_or_above = shown == 0 ? level <= ours : level == 0;
-        if (ours_or_above && (tighter(limit, least) || (limit.period_us && !tighter(least, limit))))
+        limit_write(&m, level, run, period);
+        if (level <= m.ours && (tighter(limit, least) || (limit.period_us && !tighter(least, limit))))
             least = limit;
     }
     scopei_quota_read(root, &quota);
     cpus_check(&quota);
     if (!CHECK(quota.period_us == least.period_us && (!least.period_us || quota.run_us == least.run_us)))
         printf("# %s, group %zu, mounted from %zu: %" PRIu64 "/%" PRIu64 ", %" PRIu64 "/%" PRIu64 "\n",
-               unified ? "v2" : "v1", ours, shown, quota.run_us, quota.period_us, least.run_us, least.period_us);
+               m.unified ? "v2" : "v1", m.ours, m.shown, quota.run_us, quota.period_us, least.run_us, least.period_us);
 }
 
 /* ----------------------------------------------------------------------------------------------------------------- All */
@@ -286,7 +324,7 @@ static void fuzz_one(const uint8_t *bytes, size_t size)
 {
     struct reader r = {bytes, bytes + size};
     unsigned which = byte_next(&r) % 8;
-    if (which == 0)
+    if (which < 2)
         environment_check(&r);
     else if (which < 4)
         quota_text_check(&r);
@@ -296,7 +334,8 @@ static void fuzz_one(const uint8_t *bytes, size_t size)
 
 static void folders_make(void)
 {
-    static const char *const folders[] = {"proc", "proc/self", "m", "m/a", "m/a/b", "m/a/b/c d"};
+    static const char *const folders[] = {"proc",      "proc/self", "m",       "m/a",  "m/a/b",
+                                          "m/a/b/c d", "m/b",       "m/b/c d", "m/c d"};
     const char *folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; /* in memory, if possible */
     (void)snprintf(root, sizeof(root), "%s/fuzz_parsers.XXXXXX", folder);
     root_fd = mkdtemp(root) ? open(root, O_RDONLY | O_DIRECTORY) : -1;
@@ -305,6 +344,8 @@ static void folders_make(void)
         exit(1);
     for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
         (void)mkdirat(root_fd, folders[i], 0700);
+    (void)symlinkat("m", root_fd, "w x\\y");
+    (void)symlinkat("m", root_fd, "q\\9z");
 }
 
 static void folders_remove(void)
@@ -317,14 +358,20 @@ static void folders_remove(void)
 
 static void fuzz_begin(void)
 {
+    const char *workers = getenv("SCOPE_NUM_WORKERS");
+    fuzz_seed = workers ? strtoul(workers, NULL, 10) : 1; /* other texts in each column */
     folders_make();
     (void)atexit(folders_remove);
     (void)unsetenv("SCOPE_NUM_WORKERS");
+    (void)unsetenv("OMP_NUM_THREADS");
     (void)unsetenv("SCOPE_DISPLAY");
     (void)setenv("HWLOC_SYNTHETIC", "core:3 pu:1", 1); /* quickly made */
+    struct topology *t = scopei_topology_create(0, LIMIT);
+    usual = t ? scopei_topology_workers(t) : 0;
+    scopei_topology_destroy(t);
 }
 
 int main(int argc, char **argv)
 {
-    return fuzz_main(argc, argv, "parsers_agree_with_oracle", TIMES(1000, 300));
+    return fuzz_main(argc, argv, "parsers_agree_with_oracle", TIMES(500, 300));
 }
