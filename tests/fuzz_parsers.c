@@ -27,25 +27,33 @@ static unsigned byte_next(struct reader *r)
     return r->at < r->end ? *r->at++ : 0;
 }
 
-struct words {
-    const char *const *word;
-    size_t count;
-};
-#define WORDS(array) ((struct words){array, sizeof(array) / sizeof(*(array))})
+/* The n-th of the words, between which there is a |; behind the last comes the first. */
+static const char *word_pick(const char *words, unsigned n, size_t *length)
+{
+    const char *word = words;
+    for (; n > 0; n--) {
+        word += strcspn(word, "|");
+        word = *word ? word + 1 : words;
+    }
+    *length = strcspn(word, "|");
+    return word;
+}
 
 /* Text up to a zero byte; half of the bytes are words. */
-static void text_decode(struct reader *r, char *text, size_t most, struct words words)
+static void text_decode(struct reader *r, char *text, size_t most, const char *words)
 {
     size_t length = 0;
-    text[0] = '\0';
     for (unsigned byte = byte_next(r); byte && most > 0; byte = byte_next(r), most--) {
-        const char letter[] = {(char)byte, '\0'};
-        const char *next = byte < 128 ? letter : words.word[byte % words.count];
-        if (length + strlen(next) >= TEXT_MAX)
-            return;
-        (void)memcpy(text + length, next, strlen(next) + 1);
-        length += strlen(next);
+        const char letter = (char)byte, *next = &letter;
+        size_t more = 1;
+        if (byte >= 128)
+            next = word_pick(words, byte - 128, &more);
+        if (length + more >= TEXT_MAX)
+            break;
+        (void)memcpy(text + length, next, more);
+        length += more;
     }
+    text[length] = '\0';
 }
 
 /* -------------------------------------------------------------------------------------------------------- Environment */
@@ -115,26 +123,11 @@ static void display_check(const char *wanted)
 
 static void environment_check(struct reader *r)
 {
-    static const char *const words[] = {"0",
-                                        "1",
-                                        "2",
-                                        "35",
-                                        "512",
-                                        "513",
-                                        "4294967295",
-                                        "4294967296",
-                                        "4294967301",
-                                        "18446744073709551615",
-                                        "18446744073709551617",
-                                        " ",
-                                        "\t",
-                                        ",",
-                                        "-",
-                                        "+",
-                                        "x"};
+    static const char words[] =
+        "0|1|2|35|512|513|4294967295|4294967296|4294967301|18446744073709551615|18446744073709551617| |\t|,|-|+|x";
     char wanted[TEXT_MAX], openmp[TEXT_MAX];
-    text_decode(r, wanted, byte_next(r) % 4, WORDS(words));
-    text_decode(r, openmp, byte_next(r) % 64, WORDS(words));
+    text_decode(r, wanted, byte_next(r) % 4, words);
+    text_decode(r, openmp, byte_next(r) % 64, words);
     workers_check(wanted, openmp);
     workers_check(openmp, wanted);
     display_check(openmp);
@@ -186,35 +179,9 @@ static void cpus_check(const struct quota *quota)
     CHECK(strncmp(quota->file, root, strlen(root)) == 0 && strlen(quota->file) < sizeof(quota->file));
 }
 
-static const char *const quota_words[] = {"0::/",
-                                          "a/b",
-                                          "cpu",
-                                          "4:cpu,cpuacct:/a",
-                                          "\n",
-                                          " ",
-                                          "/",
-                                          "..",
-                                          "1 2 0:3 / ",
-                                          "1 2 0:3 /a ",
-                                          "/m",
-                                          " rw - cgroup2 x rw\n",
-                                          " rw - cgroup x rw,cpu\n",
-                                          "\\040",
-                                          "\\134",
-                                          "\\777",
-                                          ":",
-                                          ",",
-                                          "max",
-                                          "100000",
-                                          "18446744073709551616",
-                                          "-",
-                                          "+",
-                                          "0",
-                                          "4294967296",
-                                          "\t",
-                                          "4",
-                                          "shared:3",
-                                          "1 2 0:3 /a /m rw - cgroup2 x rw\n"};
+static const char quota_words[] =
+    "0::/|a/b|cpu|4:cpu:/a|\n| |/|..|1 2 0:3 /a| /m rw| - cgroup2 x rw\n| - cgroup x rw,cpu\n|\\040|\\777|:|,|"
+    "max|100000|18446744073709551616|-|+|0|4294967296|\t|4|1 2 0:3 /a /m rw - cgroup2 x rw\n";
 
 /* Any text in any of the files: nothing happens but that a quota is found, in a file that is there, or none. */
 static void quota_text_check(struct reader *r)
@@ -225,7 +192,7 @@ static void quota_text_check(struct reader *r)
     struct quota quota;
     limits_remove();
     for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-        text_decode(r, text, TEXT_MAX, WORDS(quota_words));
+        text_decode(r, text, TEXT_MAX, quota_words);
         file_write(files[i], text);
     }
     scopei_quota_read(root, &quota);
