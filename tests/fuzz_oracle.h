@@ -211,6 +211,21 @@ static inline void reason_check(const struct stage *stage, enum scope_reason rea
                stage->reasons);
 }
 
+/* An error with a message has the name and the index of the task whose block told it, if it told its own scope. */
+static inline void error_check(const struct stage *stage, const struct scope_error *error)
+{
+    int index = 0;
+    if (sscanf(error->message, "block %d", &index) != 1 || !CHECK(index > 0 && index < BLOCKS_MAX))
+        return;
+    const struct block *block = &stage->program->blocks[index];
+    /* A branch, or what runs in a scope further in, is a part of some task. */
+    if (&stage->program->stages[block->stage] != stage || block->kind == BLOCK_FORK)
+        return;
+    bool described = block->kind == BLOCK_TASK && block->manner >= DESCRIBED;
+    CHECK(described ? error->name && strcmp(error->name, block_name(block)) == 0 : error->name == NULL);
+    CHECK_EQ_INT(error->index == SCOPE_INDEX_BODY, block->kind != BLOCK_TASK);
+}
+
 static inline void told_check(struct stage *stage, const struct scope_errors *group)
 {
     unsigned different = 0, listed = 0;
@@ -223,8 +238,10 @@ static inline void told_check(struct stage *stage, const struct scope_errors *gr
     }
     CHECK_EQ_INT(listed, different < SCOPE_CODES_KEPT ? different : SCOPE_CODES_KEPT);
     CHECK_EQ_INT(group->total, stage->count.errors);
-    for (uint64_t i = 0; i < group->kept; i++)
+    for (uint64_t i = 0; i < group->kept; i++) {
         CHECK((group->errors[i].code == SCOPE_ERROR) == (group->errors[i].nested != NULL));
+        error_check(stage, &group->errors[i]);
+    }
 }
 
 /* What a scope with these counts returns. */

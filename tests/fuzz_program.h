@@ -89,6 +89,12 @@ struct block {
     int told; /* the code that it has told its scope last; 0: none */
 };
 
+/* Of its description, if it has one. */
+static inline const char *block_name(const struct block *block)
+{
+    return block->manner == DESCRIBED || block->manner == TRIED ? "pointer" : "copied";
+}
+
 /* One of the many small tasks of a burst. */
 struct leaf {
     struct stage *stage;
@@ -377,7 +383,9 @@ static inline bool step_decode(struct reader *r, struct step *step, const struct
 static inline void ending_decode(struct reader *r, struct block *block)
 {
     unsigned how = byte_next(r);
-    block->ending = how < 150 ? END_OK : (enum ending)(how % ENDINGS);
+    block->ending = how < 120 ? END_OK : how < 150 ? END_TOLD : (enum ending)(how % ENDINGS);
+    if (block->kind == BLOCK_FORK && how >= 90 && how < 120)
+        block->ending = END_FAIL;
     block->code = block->ending == END_FAIL ? 14 : 1 + (int)(how % 5);
 }
 

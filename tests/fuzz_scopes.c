@@ -169,7 +169,8 @@ static void fail(struct run *run, const struct step *step)
 {
     struct stage *stage = &run->p->stages[step->stage];
     stage_told(stage, step->code);
-    CHECK_EQ_INT(scope_fail(stage->s, step->code, "step %d", (int)(step - run->p->steps)), step->code);
+    int block = (int)(run->block - run->p->blocks);
+    CHECK_EQ_INT(scope_fail(stage->s, step->code, "block %d", block), step->code);
     CHECK(stage->policy != SCOPE_FAIL_FAST || scope_cancelled(stage->s));
     if (stage == run->stage)
         run->told = step->code;
@@ -421,7 +422,7 @@ static int block_end(struct run *run)
         code = SCOPE_ECANCELED;
     if (block->ending == END_FAIL) {
         stage_told(run->stage, block->code);
-        code = run->told = scope_fail(run->s, block->code, "the end");
+        code = run->told = scope_fail(run->s, block->code, "block %d", (int)(block - run->p->blocks));
     }
     if (block_counts(run) && code != 0 && code != SCOPE_ECANCELED && code != run->told)
         stage_told(run->stage, code);
