@@ -1,6 +1,6 @@
 /* What runs a fuzz target:
  *
- *     program                              the usual number of inputs, made from seed 1
+ *     program                              the usual number of inputs, of a seed that goes with the build and the workers
  *     program seed=N first=N runs=N        these, of another seed; a failure says which to repeat
  *     program seed=N seconds=N             for so long
  *     program FILE...                      these inputs

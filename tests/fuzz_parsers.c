@@ -208,7 +208,8 @@ struct limit {
 /* A limit, and how it is written. */
 static struct limit limit_decode(struct reader *r, char *run, char *period)
 {
-    struct limit limit = {1 + (uint64_t)1000 * byte_next(r), 1000 + (uint64_t)1000 * byte_next(r)};
+    struct limit limit = {.run_us = 1 + (uint64_t)1000 * byte_next(r)};
+    limit.period_us = 1000 + (uint64_t)1000 * byte_next(r);
     unsigned how = byte_next(r) % 16;
     (void)snprintf(run, NUMBER_MAX, "%" PRIu64 "%s", limit.run_us, how == 8 || how == 9 ? "x" : "");
     (void)snprintf(period, NUMBER_MAX, "%" PRIu64, limit.period_us);

@@ -82,7 +82,7 @@ struct block {
     enum manner manner;
     enum ending ending;
     int code;
-    bool dispose, anyway, foreign;
+    bool dispose, anyway;
     /* What happens. */
     bool attempted, accepted; /* whoever spawns it writes */
     atomic_uint ran, ended, disposed;
@@ -322,7 +322,8 @@ static inline void step_algorithm(struct reader *r, struct step *step)
     unsigned size = byte_next(r);
     step->how = (uint8_t)byte_next(r);
     step->bad = (uint8_t)byte_next(r);
-    step->salt = byte_next(r) << 8 | byte_next(r);
+    step->salt = byte_next(r) << 8;
+    step->salt |= byte_next(r);
     step->code = (uint8_t)(6 + step->bad % 2);
     step->n = (uint16_t)(size < 64 ? size : size < 200 ? (size - 60) * 4 : (size - 180) * 32);
     step->bad = step->bad < 224 ? 0 : (uint8_t)(1 + step->bad % 2);
