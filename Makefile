@@ -1,6 +1,7 @@
 # make             build/libtaskscope.a, build/treepack, the examples
 # make run         installs what is missing, builds, packs a real tree (DIR=... for another), verifies, prints a table
 # make test        installs what is missing, builds, runs every test; make test-long: each scenario 1,000 times (hours)
+# make soak        the same and more with ever new seeds, for MINUTES=10; ends with a table of figures
 # make install     PREFIX=/usr/local DESTDIR=; make uninstall with the same values
 # make format      clang-format in place;  make lint: clang-tidy
 # make clean
@@ -43,7 +44,7 @@ TEST_PACKAGES = $(RUN_PACKAGES) g++ clang-14 clang-19 libclang-rt-14-dev libclan
 
 all: $(B)/libtaskscope.a $(B)/treepack $(EXAMPLES:%.c=$(B)/%)
 tests: $(TESTS:%.c=$(B)/%)
-.PHONY: all tests run test test-long install uninstall manual format lint clean run-packages test-packages FORCE
+.PHONY: all tests run test test-long soak install uninstall manual format lint clean run-packages test-packages FORCE
 .SECONDARY:
 
 $(B)/libtaskscope.a: $(LIBRARY:%.c=$(B)/%.o)
@@ -84,6 +85,9 @@ test: test-packages
 	@tests/run
 test-long: test-packages
 	@SCENARIO_REPEAT=1000 TIME_LIMIT=7200 tests/run 'scenario_*'
+MINUTES ?= 10
+soak: test-packages
+	@tests/soak $(MINUTES)
 
 # Installs those of $(1) that are missing, as root or with sudo; says what to type if it is neither.
 define install_packages

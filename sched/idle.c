@@ -272,7 +272,7 @@ static bool search_try(struct worker *w, struct task *task)
 static uint64_t patience_ns(struct worker *w)
 {
     if (seeded(w))
-        return chance(w, 2) ? 0 : scopei_draw(w, 2 * SPIN_NS);
+        return seed_chance(w, 2) ? 0 : scopei_seed_draw(w, 2 * SPIN_NS);
     return w->pool->spin_ns;
 }
 
@@ -320,8 +320,8 @@ static void won(struct worker *w, struct atomic_u64 *counter)
 /* With a seed it may wake without a cause, as any sleeper may. */
 static void park(struct worker *w)
 {
-    dawdle(w);
-    if (!chance(w, 8))
+    seed_rest(w);
+    if (!seed_chance(w, 8))
         scopei_park(&w->parker);
 }
 
@@ -330,7 +330,7 @@ static bool idle_sleep(struct worker *w, bool counted)
 {
     struct scope_pool *pool = w->pool;
     park_announce(&pool->idle, w, NULL);
-    dawdle(w);
+    seed_rest(w);
     if (counted)
         (void)sub_acq_rel(&pool->idle.searching, 1); /* pairs with: scopei_idle_notify, by the fence */
     fence_seq_cst();                                 /* pairs with: scopei_idle_notify */
@@ -357,7 +357,7 @@ bool scopei_idle_search(struct worker *w, struct task *task)
             counted = true;
         }
         if (counted && search_spin(w, task)) {
-            dawdle(w);
+            seed_rest(w);
             won(w, &idle->searching);
             return true;
         }
@@ -402,7 +402,7 @@ static void spare_start(struct worker *w)
     pthread_mutex_lock(&idle->lock);
     bool allowed = home->spare_allowed && !is_down(home), wanted = home->spare_wanted;
     pthread_mutex_unlock(&idle->lock);
-    if (!allowed || !(wanted || scopei_findable(w, NULL) || chance(w, 4)))
+    if (!allowed || !(wanted || scopei_findable(w, NULL) || seed_chance(w, 4)))
         return;
     struct worker *spare = scopei_spare_start(home);
     pthread_mutex_lock(&idle->lock);
@@ -447,7 +447,7 @@ static void help_sleep(struct worker *w, const struct atomic_u64 *pending, const
 {
     struct scope_pool *pool = w->pool;
     park_announce(&pool->idle, w, goal);
-    dawdle(w);
+    seed_rest(w);
     (void)sub_acq_rel(&pool->idle.helping, 1); /* pairs with: scopei_idle_wants; not before it counts as waiting */
     fence_seq_cst();                           /* pairs with: scopei_idle_notify */
     scopei_request_all(w);
@@ -466,7 +466,7 @@ bool scopei_idle_help(struct worker *w, const struct atomic_u64 *pending, const 
     (void)add_acq_rel(&idle->helping, 1); /* pairs with: scopei_deque_clear, by way of our requests */
     while (load_acquire(pending)) {       /* pairs with: scopei_node_done */
         if (help_spin(w, pending, goal, task)) {
-            dawdle(w);
+            seed_rest(w);
             won(w, &idle->helping);
             return true;
         }

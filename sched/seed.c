@@ -50,7 +50,7 @@ uint64_t scopei_seed_begin(const struct seed *seed, unsigned slot)
 }
 
 /* Marsaglia's xorshift (2003), which never gets to 0; its upper half, scaled. */
-uint64_t scopei_draw(struct worker *w, uint64_t below)
+uint64_t scopei_seed_draw(struct worker *w, uint64_t below)
 {
     w->random ^= w->random << 13;
     w->random ^= w->random >> 7;
@@ -58,11 +58,12 @@ uint64_t scopei_draw(struct worker *w, uint64_t below)
     return (w->random >> 32) * below >> 32;
 }
 
-void scopei_dawdle(struct worker *w)
+void scopei_seed_rest(struct worker *w)
 {
-    if (chance(w, YIELDS))
+    if (seed_chance(w, YIELDS))
         (void)sched_yield();
-    else if (chance(w, SPINS))
-        for (uint64_t pauses = scopei_draw(w, (uint64_t)1 << scopei_draw(w, REST_LOG + 1)); pauses > 0; pauses--)
+    else if (seed_chance(w, SPINS))
+        for (uint64_t pauses = scopei_seed_draw(w, (uint64_t)1 << scopei_seed_draw(w, REST_LOG + 1)); pauses > 0;
+             pauses--)
             os_pause();
 }

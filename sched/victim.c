@@ -61,9 +61,9 @@ static bool steal(struct worker *w, struct worker *victim, const struct goal *go
         if (result == THEFT_LOST)
             continue; /* somebody else has just taken it: progress */
         /* If the commit wins, the check saw the truth: the task and its ancestors were alive from the peek on. */
-        if (!scopei_task_allowed(task_lineage(theft.word), goal) || (task_early(victim, &theft) && !chance(w, 2)))
+        if (!scopei_task_allowed(task_lineage(theft.word), goal) || (task_early(victim, &theft) && !seed_chance(w, 2)))
             return false;
-        dawdle(w);
+        seed_rest(w);
         if (scopei_deque_commit(&victim->deque, &theft))
             break;
     }
@@ -96,9 +96,9 @@ static struct worker *victim_at(const struct worker *w, uint64_t i, uint64_t slo
 /* With a seed: beginning with anybody; or not looking at all, as if somebody else had been quicker. */
 static bool find_at_random(struct worker *w, const struct goal *goal, struct task *task, uint64_t slots)
 {
-    if (chance(w, 8))
+    if (seed_chance(w, 8))
         return false;
-    uint64_t first = scopei_draw(w, slots);
+    uint64_t first = scopei_seed_draw(w, slots);
     for (uint64_t i = 0; i < slots; i++) {
         struct worker *victim = victim_at(w, (first + i) % slots, slots);
         if (victim != w && rob(w, victim, goal, task))

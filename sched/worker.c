@@ -50,7 +50,7 @@ static void publish(struct worker *w, uint64_t count)
     for (uint64_t i = 0; i < count; i++)
         task_publish(w, w->deque.shared + i);
     scopei_deque_publish(&w->deque, count);
-    dawdle(w);
+    seed_rest(w);
     scopei_idle_notify(w->pool, (const struct lineage *)w->node);
 }
 
@@ -66,18 +66,18 @@ void scopei_offer(struct worker *w, bool early)
     scopei_deque_publish(&w->deque, count);
 }
 
-/* The same with a seed: any number of tasks, for somebody who wants them or nobody, and the next look at any time.  Who is
- * hungry and gets nothing now is not forgotten: the request stays. */
+/* The same with a seed: also for nobody, more at a time, and with the next look at any time.  The hungry get no
+ * less than without one: a test whose tasks meet on idle workers goes on to work. */
 static void attend_at_random(struct worker *w)
 {
     struct deque *d = &w->deque;
-    scopei_deque_clear(d, 1 + scopei_draw(w, GRANT_BURST));
+    scopei_deque_clear(d, 1 + scopei_seed_draw(w, GRANT_BURST));
     uint64_t private = deque_private(d);
+    bool wanted = scopei_idle_wants(w->pool, (const struct lineage *)w->node);
     bool starved = scopei_deque_starved(d);
-    bool publishes = private && (starved || chance(w, 2));
-    if (publishes)
-        publish(w, 1 + scopei_draw(w, private));
-    if (chance(w, 2) || (!publishes && (starved || scopei_idle_wants(w->pool, (const struct lineage *)w->node))))
+    if (private && (wanted || starved || seed_chance(w, 2)))
+        publish(w, private - scopei_seed_draw(w, wanted ? private / 2 + 1 : private));
+    if (wanted || (starved && !private) || seed_chance(w, 2))
         scopei_deque_request(d);
 }
 
@@ -119,7 +119,7 @@ struct slot *scopei_push_slow(struct worker *w, struct slot *mark)
 struct slot *scopei_pop_slow(struct worker *w)
 {
     struct deque *d = &w->deque;
-    bool odd = chance(w, 2);
+    bool odd = seed_chance(w, 2);
     struct slot *slot = deque_private(d) || (!odd && scopei_deque_withdraw(d)) ? deque_pop_anyway(d) : NULL;
     if (scopei_deque_requested(d))
         scopei_attend(w); /* publishes of what is below the slot; the slot itself stays as it is */

@@ -15,7 +15,6 @@
  *
  * The slot is not used for anything else before the owner has seen META = 0; the thief's node is not used for anything else
  * before the thief has written it. */
-#include "sched/seed.h"
 #include "scope/scope.h"
 
 #include <stdlib.h>
@@ -282,8 +281,6 @@ int scopei_fork2_slow(struct scope *s, scope_fn *f, void *a, scope_fn *g, void *
     if (!w || w->open != s)
         return SCOPE_EPERM;
     bool slow;
-    if (seeded(w))
-        scopei_relieve_at_random(w);
     struct slot *slot = scopei_slot(w, &slow);
     if (!slot && scopei_relieve(w))
         slot = scopei_slot(w, &slow);

@@ -170,7 +170,7 @@ static inline bool node_quiet(const struct node *node)
 static struct node *node_shortened(struct worker *w, struct node *origin)
 {
     struct node *root = &origin->scope->root;
-    if (origin->hops < HOPS_MAX && !(chance(w, 4) && origin != root))
+    if (origin->hops < HOPS_MAX && !(seed_chance(w, 4) && origin != root))
         return origin;
     /* pairs with: scopei_node_done; not too late, as origin still counts the task */
     (void)add_acq_rel(&root->pending, 1);
@@ -189,7 +189,7 @@ bool scopei_node_wait(struct worker *w, struct node *node)
 {
     if (node_quiet(node))
         return true;
-    dawdle(w);
+    seed_rest(w);
     if (!node_settle(node)) {
         const struct goal goal = {.base = w->base,
                                   .depth = load_relaxed(&node->line.depth)}; /* Relaxed: our own word. */
@@ -363,7 +363,7 @@ static void run_forked(struct worker *w, struct proxy *proxy, bool reserve, cons
     proxy_init(&proxy->node, w, origin, NULL);
     run_in(w, &proxy->node, task);
     run_count(origin->scope, &proxy->node);
-    dawdle(w);
+    seed_rest(w);
     scopei_forked_done(task);
     if (!reserve)
         proxy_free(proxy);
@@ -376,7 +376,7 @@ static void run_spawned(struct worker *w, struct proxy *proxy, bool reserve, con
     proxy_init(node, w, origin, reserve ? NULL : origin);
     run_in(w, node, task);
     run_count(origin->scope, node);
-    dawdle(w);
+    seed_rest(w);
     if (!reserve && !node_quiet(node) && !node_settle(node))
         return; /* who ends the last of its tasks completes it */
     if (!reserve)

@@ -84,7 +84,7 @@ static uint64_t part_look(struct worker *w, struct part *part, size_t count, uin
 {
     const struct scope_pool *pool = w->pool;
     if (seeded(w)) {
-        part->chunk = 1 + scopei_draw(w, 1 + scopei_draw(w, part_left(part)));
+        part->chunk = 1 + scopei_seed_draw(w, 1 + scopei_seed_draw(w, part_left(part)));
         return 0;
     }
     if (!before && count == 1 && !scopei_deque_requested(&w->deque)) {
@@ -145,7 +145,7 @@ static enum division part_divide(struct worker *w, struct part *part)
 static enum division part_divide_at_random(struct worker *w, const struct part *part)
 {
     static const enum division ways[] = {DIVIDE_EARLY, DIVIDE_QUIETLY, DIVIDE_LOUDLY};
-    return part_left(part) > 1 && chance(w, 4) ? ways[scopei_draw(w, 3)] : DIVIDE_NOT;
+    return part_left(part) > 1 && seed_chance(w, 4) ? ways[scopei_seed_draw(w, 3)] : DIVIDE_NOT;
 }
 
 static int part_run(struct scope *s, void *arg);

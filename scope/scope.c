@@ -2,7 +2,6 @@
 #include "scope/scope.h"
 #include "sched/idle.h"
 #include "sched/inbox.h"
-#include "sched/seed.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -43,12 +42,10 @@ static_assert(SCOPE_WORKERS_MAX == POOL_WORKERS_MAX, "the public header says how
 
 /* How many tasks of a node may run inside each other because the deque was full. */
 #define INLINED_MAX 16
-#define INLINED_RANDOM 4 /* or because of a seed */
 
 /* How many tasks a spawn runs that finds the deque full: enough that a loop of spawns goes on at the usual cost (18 ns a spawn
  * and its task without, 10 with, bench/spawn). */
 #define RELIEF 256
-#define RELIEF_RANDOM 4 /* with a seed, at most */
 
 /* The archive's copies of the inline functions. */
 extern inline int scope_run(scope_fn *body, void *arg);
@@ -473,28 +470,13 @@ static struct slot *spawned_since(struct worker *w, uint64_t count)
     return slot;
 }
 
-static bool relieve(struct worker *w, uint64_t count)
+bool scopei_relieve(struct worker *w)
 {
-    struct slot *mark = spawned_since(w, count);
+    struct slot *mark = spawned_since(w, RELIEF);
     bool room = mark < w->deque.bottom;
     if (room)
         scopei_node_drain_to(w, w->node, mark);
     return room;
-}
-
-bool scopei_relieve(struct worker *w)
-{
-    return relieve(w, RELIEF);
-}
-
-void scopei_relieve_at_random(struct worker *w)
-{
-    struct node *node = w->node;
-    if (node->inlined >= INLINED_RANDOM || !chance(w, 8))
-        return;
-    node->inlined++;
-    (void)relieve(w, 1 + scopei_draw(w, RELIEF_RANDOM));
-    node->inlined--;
 }
 
 struct slot *scopei_slot(struct worker *w, bool *slow)
@@ -533,8 +515,6 @@ static int spawn_here(struct worker *w, struct task *task)
     struct node *node = w->node;
     struct slot *slot;
     bool slow;
-    if (seeded(w))
-        scopei_relieve_at_random(w);
     while (!(slot = scopei_slot(w, &slow)))
         if (!spawn_full(w, task))
             return SCOPE_OK;

@@ -194,9 +194,6 @@ struct slot *scopei_slot(struct worker *w, bool *slow);
 /* Makes room in the deque by running the newest tasks that w's innermost node has spawned; false: there are none on top. */
 bool scopei_relieve(struct worker *w);
 
-/* With a seed: may do the same with a few of them, though there is room. */
-void scopei_relieve_at_random(struct worker *w);
-
 /* True if w, NULL for a thread that is no worker, is inside s. */
 bool scopei_encloses(const struct scope *s, const struct worker *w);
 

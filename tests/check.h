@@ -84,8 +84,10 @@ static inline void check_run(const char *name, void (*fn)(void))
 static inline void check_tasks(uint64_t executed, uint64_t lost, uint64_t doubled)
 {
     atomic_fetch_add(&check_executed, executed);
-    atomic_fetch_add(&check_lost, lost);
-    atomic_fetch_add(&check_doubled, doubled);
+    if (lost)
+        atomic_fetch_add(&check_lost, lost);
+    if (doubled)
+        atomic_fetch_add(&check_doubled, doubled);
 }
 
 /* The same for one who knows totals only: of accepted tasks so many have run, and so many were skipped. */

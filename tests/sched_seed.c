@@ -28,7 +28,7 @@ static struct scope_pool *pool_of(unsigned workers)
 
 struct trace {
     unsigned count;
-    uint64_t step[3 * TRACED];
+    uint64_t step[5 * TRACED];
 };
 
 static void trace_add(struct trace *trace, uint64_t step)
@@ -42,7 +42,9 @@ static struct trace *tracing; /* one worker: no other thread looks */
 static int traced_task(struct scope *s, void *arg)
 {
     uint32_t number = once_number(arg);
+    const struct deque *d = &worker_self()->deque;
     trace_add(tracing, number);
+    trace_add(tracing, d->index); /* how much was published */
     for (uint32_t child = 2 * number; child <= 2 * number + 1 && child < TRACED; child++)
         CHECK_EQ_INT(scope_spawn(s, traced_task, once_arg(child)), SCOPE_OK);
     return 0;
@@ -55,7 +57,7 @@ static int traced_chunk(struct scope *s, size_t begin, size_t end, void *arg)
     return 0;
 }
 
-/* Tasks in the order in which they run, and the chunks of a loop. */
+/* Tasks as they run, what is published meanwhile, and the chunks of a loop. */
 static int traced_body(struct scope *s, void *arg)
 {
     for (uint32_t i = TRACED / 2; i < TRACED; i++)
@@ -159,7 +161,7 @@ static void draws_cover_their_range(void)
     CHECK(scopei_seed_begin(&seed, 0) != scopei_seed_begin(&seed, 1));
     w->random = scopei_seed_begin(&seed, 0);
     for (int i = 0; i < 1000; i++) {
-        uint64_t drawn = scopei_draw(w, 10);
+        uint64_t drawn = scopei_seed_draw(w, 10);
         if (CHECK(drawn < 10))
             seen[drawn]++;
     }
