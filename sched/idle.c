@@ -268,7 +268,8 @@ static bool search_try(struct worker *w, struct task *task)
     return !search_over(w) && w->pool->hooks->ready(w) && scopei_find(w, NULL, task);
 }
 
-/* How long w searches, or looks for something to help with, before it sleeps.  With a seed: not at all, or up to twice as long. */
+/* How long w searches, or looks for something to help with, before it sleeps.  With a seed: not at all, or up to twice as
+ * long. */
 static uint64_t patience_ns(struct worker *w)
 {
     if (seeded(w))

@@ -1,24 +1,24 @@
 /* The generator behind SCOPE_SEED. */
 #include "sched/seed.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* One in so many rests gives the core up, and one in so many spins up to 2^REST_LOG pauses (some 20 us); the others are none. */
-#define YIELDS 8
-#define SPINS 4
+/* One in so many rests gives the core up, and one in so many spins up to 2^REST_LOG pauses (some 20 us); the others are
+ * none. */
+#define YIELDS 32
+#define SPINS 8
 #define REST_LOG 10
 
-/* A positive number; 0: it is none, or too large. */
+/* 0: it is no positive number; too large: UINT64_MAX. */
 static uint64_t number_parse(const char *text)
 {
+    if (*text < '0' || *text > '9')
+        return 0;
     char *end;
-    errno = 0;
-    unsigned long long number = isdigit((unsigned char)*text) ? strtoull(text, &end, 10) : 0;
-    return number && errno == 0 && !*end ? number : 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    return *end ? 0 : number;
 }
 
 void scopei_seed_read(struct seed *seed)
@@ -49,13 +49,13 @@ uint64_t scopei_seed_begin(const struct seed *seed, unsigned slot)
     return seed->value ? mix(mix(seed->value) + slot) | 1 : 0;
 }
 
-/* Marsaglia's xorshift (2003), which never gets to 0; its upper half, scaled. */
+/* Marsaglia's xorshift (2003), which never gets to 0, mixed. */
 uint64_t scopei_seed_draw(struct worker *w, uint64_t below)
 {
     w->random ^= w->random << 13;
     w->random ^= w->random >> 7;
     w->random ^= w->random << 17;
-    return (w->random >> 32) * below >> 32;
+    return mix(w->random) % below;
 }
 
 void scopei_seed_rest(struct worker *w)

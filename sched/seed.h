@@ -1,9 +1,10 @@
 /* SCOPE_SEED: schedules that are perturbed at random, so that a program's tests see more of them.
  *
- * What the scheduler usually decides for speed (whom to rob, when and what to publish, how long to search, when to park, where
- * to divide a loop) is decided by a generator of each worker's own, and it rests at random where a race may be lost.  So with one
- * worker a seed gives the same choices every time; with more, what is drawn is the same, but not when.  Only choices that are
- * right either way are drawn: a perturbed schedule is one that could happen without a seed.
+ * What the scheduler usually decides for speed (whom to rob, when and what to publish, how long to search, when to
+ * park, where to divide a loop) is decided by a generator of each worker's own, and it rests at random where a race may
+ * be lost.  So with one worker a seed gives the same choices every time; with more, what is drawn is the same, but not
+ * when.  Only choices that are right either way are drawn: a perturbed schedule is one that could happen without a
+ * seed.
  *
  * Without one, each such place costs a test of w->random, which is 0 then. */
 #ifndef SCHED_SEED_H

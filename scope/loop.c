@@ -84,7 +84,7 @@ static uint64_t part_look(struct worker *w, struct part *part, size_t count, uin
 {
     const struct scope_pool *pool = w->pool;
     if (seeded(w)) {
-        part->chunk = 1 + scopei_seed_draw(w, 1 + scopei_seed_draw(w, part_left(part)));
+        part->chunk = 1 + scopei_seed_draw(w, part_left(part));
         return 0;
     }
     if (!before && count == 1 && !scopei_deque_requested(&w->deque)) {
@@ -141,7 +141,8 @@ static enum division part_divide(struct worker *w, struct part *part)
     return DIVIDE_NOT;
 }
 
-/* With a seed: whoever is hungry, and whatever the items cost. */
+/* With a seed: whoever is hungry, and whatever the items cost.  A chunk is then half of what is left on average, so the longest
+ * loop has some 2^18 of them. */
 static enum division part_divide_at_random(struct worker *w, const struct part *part)
 {
     static const enum division ways[] = {DIVIDE_EARLY, DIVIDE_QUIETLY, DIVIDE_LOUDLY};

@@ -1,7 +1,7 @@
 /* Tasks that say which of them they are, in every way that there is to start one: each must run exactly once.
  *
- * A task marks its number; when its scope has ended, a number without a mark is a lost task, one with two a doubled one.  A task
- * that waits for others finds their marks when it goes on. */
+ * A task marks its number; when its scope has ended, a number without a mark is a lost task, one with two a doubled
+ * one.  A task that waits for others finds their marks when it goes on. */
 #ifndef TESTS_ONCE_CHECK_H
 #define TESTS_ONCE_CHECK_H
 

@@ -1,4 +1,5 @@
-/* Every task runs exactly once, however it was started: many of them, STRESS_ROUNDS times as many as usual if that is set. */
+/* Every task runs exactly once, however it was started: many of them, STRESS_ROUNDS times as many as usual if that is
+ * set. */
 #include "tests/once_check.h"
 
 static struct scope_pool *pool;
