@@ -67,7 +67,7 @@ void scopei_offer(struct worker *w, bool early)
 }
 
 /* The same with a seed: also for nobody, more at a time, and with the next look at any time.  The hungry get no
- * less than without one: a test whose tasks meet on idle workers goes on to work. */
+ * less than without one: a test whose tasks meet on idle workers still works. */
 static void attend_at_random(struct worker *w)
 {
     struct deque *d = &w->deque;

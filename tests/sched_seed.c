@@ -6,7 +6,7 @@
 
 #include <inttypes.h>
 
-#define SEEDS 50
+#define SEEDS TIMES(50, 20)
 #define TRACED 300
 
 static void seed_set(uint64_t seed)
