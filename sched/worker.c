@@ -66,8 +66,8 @@ void scopei_offer(struct worker *w, bool early)
     scopei_deque_publish(&w->deque, count);
 }
 
-/* The same with a seed: also for nobody, more at a time, and with the next look at any time.  The hungry get no
- * less than without one: a test whose tasks meet on idle workers still works. */
+/* With a seed: publishes for nobody, too, and more at a time, and looks again at any time.  The hungry get no less than without
+ * one: a test whose tasks meet on idle workers still works. */
 static void attend_at_random(struct worker *w)
 {
     struct deque *d = &w->deque;
