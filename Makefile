@@ -2,6 +2,7 @@
 # make run         installs what is missing, builds, packs a real tree (DIR=... for another), verifies, prints a table
 # make test        installs what is missing, builds, runs every test; make test-long: each scenario 1,000 times (hours)
 # make fuzz        SECONDS=60 SEED=1: libFuzzer on the public calls and on what parses text, with each sanitizer
+# make soak        the same and more with ever new seeds, for MINUTES=10; ends with a table of figures
 # make install     PREFIX=/usr/local DESTDIR=; make uninstall with the same values
 # make format      clang-format in place;  make lint: clang-tidy
 # make clean
@@ -44,7 +45,7 @@ TEST_PACKAGES = $(RUN_PACKAGES) g++ clang-14 clang-19 libclang-rt-14-dev libclan
 
 all: $(B)/libtaskscope.a $(B)/treepack $(EXAMPLES:%.c=$(B)/%)
 tests: $(TESTS:%.c=$(B)/%)
-.PHONY: all tests run test test-long fuzz install uninstall manual format lint clean run-packages test-packages FORCE
+.PHONY: all tests run test test-long fuzz soak install uninstall manual format lint clean run-packages test-packages FORCE
 .SECONDARY:
 
 $(B)/libtaskscope.a: $(LIBRARY:%.c=$(B)/%.o)
@@ -85,6 +86,9 @@ test: test-packages
 	@tests/run
 test-long: test-packages
 	@SCENARIO_REPEAT=1000 TIME_LIMIT=7200 tests/run 'scenario_*'
+MINUTES ?= 10
+soak: test-packages
+	@tests/soak $(MINUTES)
 
 fuzz: test-packages
 	@tests/fuzz $(or $(SECONDS),60) $(or $(SEED),1)

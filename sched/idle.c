@@ -39,6 +39,7 @@
  * deputy that sleeps is chosen late, so that it does not compete with its waiter while another core is idle.  It is not
  * counted: its waiter is, as waiting. */
 #include "sched/idle.h"
+#include "sched/seed.h"
 
 /* How often a searcher looks at the clock and repeats its requests, in rounds over all workers. */
 #define ROUNDS_PER_REQUEST 32
@@ -267,6 +268,15 @@ static bool search_try(struct worker *w, struct task *task)
     return !search_over(w) && w->pool->hooks->ready(w) && scopei_find(w, NULL, task);
 }
 
+/* How long w searches, or looks for something to help with, before it sleeps.  With a seed: not at all, or up to twice as
+ * long. */
+static uint64_t patience_ns(struct worker *w)
+{
+    if (seeded(w))
+        return seed_chance(w, 2) ? 0 : scopei_seed_draw(w, 2 * SPIN_NS);
+    return w->pool->spin_ns;
+}
+
 static bool search_spin(struct worker *w, struct task *task)
 {
     struct scope_pool *pool = w->pool;
@@ -276,9 +286,10 @@ static bool search_spin(struct worker *w, struct task *task)
         return false;
     scopei_request_all(w);
     /* Relaxed: how many search at once is a matter of taste. */
-    if (load_relaxed(&pool->idle.searching) > pool->spinners || pool->spin_ns == 0)
+    uint64_t patience = load_relaxed(&pool->idle.searching) > pool->spinners ? 0 : patience_ns(w);
+    if (patience == 0)
         return search_try(w, task);
-    uint64_t end = scopei_now_ns() + pool->spin_ns;
+    uint64_t end = scopei_now_ns() + patience;
     for (unsigned round = 1; !search_try(w, task); round++) {
         if (search_over(w))
             return false;
@@ -307,11 +318,20 @@ static void won(struct worker *w, struct atomic_u64 *counter)
         scopei_pass_on(w, 2);
 }
 
+/* With a seed it may wake without a cause, as any sleeper may. */
+static void park(struct worker *w)
+{
+    seed_rest(w);
+    if (!seed_chance(w, 8))
+        scopei_park(&w->parker);
+}
+
 /* Parks a worker that counts as searching if counted says so; returns whether it does so afterwards. */
 static bool idle_sleep(struct worker *w, bool counted)
 {
     struct scope_pool *pool = w->pool;
     park_announce(&pool->idle, w, NULL);
+    seed_rest(w);
     if (counted)
         (void)sub_acq_rel(&pool->idle.searching, 1); /* pairs with: scopei_idle_notify, by the fence */
     fence_seq_cst();                                 /* pairs with: scopei_idle_notify */
@@ -323,7 +343,7 @@ static bool idle_sleep(struct worker *w, bool counted)
         scopei_pass_on(w, 1); /* a wake-up may have been meant for us */
     /* Acquire pairs with: threads_stop, which sets it before it wakes everybody. */
     if (!(work && !down && pool->hooks->ready(w)) && !load_acquire(&pool->stopping))
-        scopei_park(&w->parker);
+        park(w);
     return park_withdraw(&pool->idle, w);
 }
 
@@ -338,6 +358,7 @@ bool scopei_idle_search(struct worker *w, struct task *task)
             counted = true;
         }
         if (counted && search_spin(w, task)) {
+            seed_rest(w);
             won(w, &idle->searching);
             return true;
         }
@@ -365,7 +386,7 @@ static bool help_spin(struct worker *w, const struct atomic_u64 *pending, const 
             scopei_request_all(w);
             uint64_t now = scopei_now_ns();
             if (end == 0)
-                end = now + w->pool->spin_ns;
+                end = now + patience_ns(w);
             else if (now >= end)
                 break;
         }
@@ -382,7 +403,7 @@ static void spare_start(struct worker *w)
     pthread_mutex_lock(&idle->lock);
     bool allowed = home->spare_allowed && !is_down(home), wanted = home->spare_wanted;
     pthread_mutex_unlock(&idle->lock);
-    if (!allowed || !(wanted || scopei_findable(w, NULL)))
+    if (!allowed || !(wanted || scopei_findable(w, NULL) || seed_chance(w, 4)))
         return;
     struct worker *spare = scopei_spare_start(home);
     pthread_mutex_lock(&idle->lock);
@@ -427,13 +448,14 @@ static void help_sleep(struct worker *w, const struct atomic_u64 *pending, const
 {
     struct scope_pool *pool = w->pool;
     park_announce(&pool->idle, w, goal);
+    seed_rest(w);
     (void)sub_acq_rel(&pool->idle.helping, 1); /* pairs with: scopei_idle_wants; not before it counts as waiting */
     fence_seq_cst();                           /* pairs with: scopei_idle_notify */
     scopei_request_all(w);
     /* Acquire pairs with: scopei_node_done; who takes pending to 0 unparks us afterwards, so this is only to save a sleep. */
     if (load_acquire(pending) != 0 && !(pool->hooks->ready(w) && scopei_findable(w, goal))) {
         hand_over(w);
-        scopei_park(&w->parker);
+        park(w);
     }
     (void)add_acq_rel(&pool->idle.helping, 1); /* pairs with: scopei_idle_wants; while it still counts as waiting */
     (void)park_withdraw(&pool->idle, w);
@@ -445,6 +467,7 @@ bool scopei_idle_help(struct worker *w, const struct atomic_u64 *pending, const 
     (void)add_acq_rel(&idle->helping, 1); /* pairs with: scopei_deque_clear, by way of our requests */
     while (load_acquire(pending)) {       /* pairs with: scopei_node_done */
         if (help_spin(w, pending, goal, task)) {
+            seed_rest(w);
             won(w, &idle->helping);
             return true;
         }

@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* How long a worker searches before it sleeps: about what a wake-up costs (33 us here until the sleeper runs). */
-#define SPIN_NS 50000
-
 /* ----------------------------------------------------------------------------------- All pools, for cancel and fork */
 
 static struct {
@@ -155,6 +152,7 @@ static struct worker *slot_add(struct scope_pool *pool)
     w->pool = pool;
     w->id = (unsigned)slots;
     w->home = w;
+    w->random = scopei_seed_begin(&pool->seed, w->id);
     for (unsigned i = 0; i < POOL_WORKERS_MAX; i++)
         w->order[i] = (uint16_t)i;
     w->scopes = scopes;
@@ -207,6 +205,7 @@ static void pool_display(struct scope_pool *pool, unsigned threads)
     while (load_acquire(&pool->started) < threads) /* pairs with: worker_main */
         os_pause();
     scopei_topology_display(pool->topology, threads, pool->pin_error);
+    scopei_seed_display(&pool->seed);
 }
 
 static void threads_stop(struct scope_pool *pool)
@@ -315,6 +314,7 @@ static struct scope_pool *pool_make(unsigned workers, const struct pool_hooks *h
         return NULL;
     }
     unsigned wanted = scopei_topology_workers(topology);
+    scopei_seed_read(&pool->seed);
     pool->hooks = hooks;
     pool->topology = topology;
     pool->spinners = wanted / 4 ? wanted / 4 : 1;

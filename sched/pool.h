@@ -2,10 +2,14 @@
 #ifndef SCHED_POOL_H
 #define SCHED_POOL_H
 
+#include "sched/seed.h"
 #include "sched/topology.h"
 #include "sched/worker.h"
 
 #define POOL_SLOTS_MAX 2048 /* workers, their spares, and guests */
+
+/* How long a worker searches before it sleeps: about what a wake-up costs (33 us here until the sleeper runs). */
+#define SPIN_NS 50000
 
 /* What the scheduler asks of the layer above it. */
 struct pool_hooks {
@@ -30,6 +34,7 @@ struct scope_pool {
     /* I, immutable after creation */
     const struct pool_hooks *hooks;
     struct topology *topology;
+    struct seed seed;
     unsigned workers;   /* how many threads run tasks at once */
     unsigned spinners;  /* how many workers may search at once before sleeping */
     uint64_t spin_ns;   /* how long a worker searches before it sleeps */

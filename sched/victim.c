@@ -2,6 +2,7 @@
 #include "sched/idle.h"
 #include "sched/inbox.h"
 #include "sched/pool.h"
+#include "sched/seed.h"
 
 /* An ancestry longer than this is not followed to its end: the task is then left to others. */
 #define LINEAGE_MAX 4096
@@ -50,7 +51,7 @@ static bool task_early(struct worker *victim, const struct theft *theft)
     return (int64_t)(now - load_relaxed(&early->since_ns)) < EARLY_NS;
 }
 
-static bool steal(struct worker *victim, const struct goal *goal, struct task *task)
+static bool steal(struct worker *w, struct worker *victim, const struct goal *goal, struct task *task)
 {
     struct theft theft;
     for (;;) {
@@ -60,8 +61,9 @@ static bool steal(struct worker *victim, const struct goal *goal, struct task *t
         if (result == THEFT_LOST)
             continue; /* somebody else has just taken it: progress */
         /* If the commit wins, the check saw the truth: the task and its ancestors were alive from the peek on. */
-        if (!scopei_task_allowed(task_lineage(theft.word), goal) || task_early(victim, &theft))
+        if (!scopei_task_allowed(task_lineage(theft.word), goal) || (task_early(victim, &theft) && !seed_chance(w, 2)))
             return false;
+        seed_rest(w);
         if (scopei_deque_commit(&victim->deque, &theft))
             break;
     }
@@ -74,7 +76,7 @@ static bool steal(struct worker *victim, const struct goal *goal, struct task *t
 
 static bool rob(struct worker *w, struct worker *victim, const struct goal *goal, struct task *task)
 {
-    if (!steal(victim, goal, task) && !scopei_inbox_take(victim, goal, task))
+    if (!steal(w, victim, goal, task) && !scopei_inbox_take(victim, goal, task))
         return false;
     w->victim = victim;
     return true;
@@ -91,13 +93,29 @@ static struct worker *victim_at(const struct worker *w, uint64_t i, uint64_t slo
     return pool->slot[w->order[i]];
 }
 
+/* With a seed: beginning with anybody; or not looking at all, as if somebody else had been quicker. */
+static bool find_at_random(struct worker *w, const struct goal *goal, struct task *task, uint64_t slots)
+{
+    if (seed_chance(w, 8))
+        return false;
+    uint64_t first = scopei_seed_draw(w, slots);
+    for (uint64_t i = 0; i < slots; i++) {
+        struct worker *victim = victim_at(w, (first + i) % slots, slots);
+        if (victim != w && rob(w, victim, goal, task))
+            return true;
+    }
+    return false;
+}
+
 bool scopei_find(struct worker *w, const struct goal *goal, struct task *task)
 {
     if (scopei_inbox_take(w, goal, task))
         return true;
+    uint64_t slots = load_acquire(&w->pool->slots); /* pairs with: slot_add */
+    if (seeded(w))
+        return find_at_random(w, goal, task, slots);
     if (w->victim && rob(w, w->victim, goal, task))
         return true;
-    uint64_t slots = load_acquire(&w->pool->slots); /* pairs with: slot_add */
     for (uint64_t i = 0; i < slots; i++) {
         struct worker *victim = victim_at(w, i, slots);
         if (victim != w && victim != w->victim && rob(w, victim, goal, task))

@@ -1,6 +1,7 @@
 /* A worker's slow paths, its waiting, and the loop of the pool's own threads. */
 #include "sched/worker.h"
 #include "sched/idle.h"
+#include "sched/seed.h"
 
 /* A deep task that nobody would take is published at most once in this time, or idle workers would drag every spawn of a
  * fine-grained program into the slow path: 2 us is twenty times what a publication costs. */
@@ -49,6 +50,7 @@ static void publish(struct worker *w, uint64_t count)
     for (uint64_t i = 0; i < count; i++)
         task_publish(w, w->deque.shared + i);
     scopei_deque_publish(&w->deque, count);
+    seed_rest(w);
     scopei_idle_notify(w->pool, (const struct lineage *)w->node);
 }
 
@@ -64,11 +66,30 @@ void scopei_offer(struct worker *w, bool early)
     scopei_deque_publish(&w->deque, count);
 }
 
+/* With a seed: publishes for nobody, too, and more at a time, and looks again at any time.  The hungry get no less than without
+ * one: a test whose tasks meet on idle workers still works. */
+static void attend_at_random(struct worker *w)
+{
+    struct deque *d = &w->deque;
+    scopei_deque_clear(d, 1 + scopei_seed_draw(w, GRANT_BURST));
+    uint64_t private = deque_private(d);
+    bool wanted = scopei_idle_wants(w->pool, (const struct lineage *)w->node);
+    bool starved = scopei_deque_starved(d);
+    if (private && (wanted || starved || seed_chance(w, 2)))
+        publish(w, private - scopei_seed_draw(w, wanted ? private / 2 + 1 : private));
+    if (wanted || (starved && !private) || seed_chance(w, 2))
+        scopei_deque_request(d);
+}
+
 void scopei_attend(struct worker *w)
 {
     struct deque *d = &w->deque;
     struct scope_pool *pool = w->pool;
     const struct lineage *node = (const struct lineage *)w->node;
+    if (seeded(w)) {
+        attend_at_random(w);
+        return;
+    }
     scopei_deque_clear(d, GRANT_BURST);
     uint64_t private = deque_private(d);
     bool wanted = scopei_idle_wants(pool, node);
@@ -98,19 +119,20 @@ struct slot *scopei_push_slow(struct worker *w, struct slot *mark)
 struct slot *scopei_pop_slow(struct worker *w)
 {
     struct deque *d = &w->deque;
-    struct slot *slot = deque_private(d) || scopei_deque_withdraw(d) ? deque_pop_anyway(d) : NULL;
+    bool odd = seed_chance(w, 2);
+    struct slot *slot = deque_private(d) || (!odd && scopei_deque_withdraw(d)) ? deque_pop_anyway(d) : NULL;
     if (scopei_deque_requested(d))
         scopei_attend(w); /* publishes of what is below the slot; the slot itself stays as it is */
     if (!slot)
         slot = scopei_deque_take(d);
-    if (!slot || scopei_deque_starved(d))
+    if (!slot || odd || scopei_deque_starved(d))
         scopei_attend_next(w);
     return slot;
 }
 
 void scopei_attend_next(struct worker *w)
 {
-    if (w->pool->workers)
+    if (w->pool->workers || seeded(w))
         scopei_deque_request(&w->deque);
 }
 

@@ -63,6 +63,7 @@ struct worker {
     struct proxy *proxies;              /* scope/join.c: free ones */
     struct overflow *overflow;          /* scope/fork.c: forked tasks that found the deque full, newest first */
     unsigned overflow_level;            /* how many of them run inside each other now */
+    uint64_t random;                    /* sched/seed.h: its generator; 0: none */
     uint64_t credit;                    /* how many publications are granted at once */
     uint64_t credit_ns;                 /* when credit was earned last */
     struct worker *victim;              /* whom we stole from last */

@@ -3,6 +3,7 @@
  * Last touch of a scope: whoever completes a node reads whom to tell before it subtracts; after its subtraction has reached 0
  * the owner may return from scope_run, so it touches only the owner's parker, which lives as long as the pool. */
 #include "sched/idle.h"
+#include "sched/seed.h"
 #include "scope/scope.h"
 
 #include <stdlib.h>
@@ -166,10 +167,10 @@ static inline bool node_quiet(const struct node *node)
 
 /* The node that a task stolen from origin is to count in: origin, or the root, if that is far away.  Nobody loses a task that
  * it may run: who waits inside one of the runs between waits for a scope deeper than this one. */
-static struct node *node_shortened(struct node *origin)
+static struct node *node_shortened(struct worker *w, struct node *origin)
 {
     struct node *root = &origin->scope->root;
-    if (origin->hops < HOPS_MAX)
+    if (origin->hops < HOPS_MAX && !(seed_chance(w, 4) && origin != root))
         return origin;
     /* pairs with: scopei_node_done; not too late, as origin still counts the task */
     (void)add_acq_rel(&root->pending, 1);
@@ -188,6 +189,7 @@ bool scopei_node_wait(struct worker *w, struct node *node)
 {
     if (node_quiet(node))
         return true;
+    seed_rest(w);
     if (!node_settle(node)) {
         const struct goal goal = {.base = w->base,
                                   .depth = load_relaxed(&node->line.depth)}; /* Relaxed: our own word. */
@@ -364,6 +366,7 @@ static void run_forked(struct worker *w, struct proxy *proxy, bool reserve, cons
     proxy_init(&proxy->node, w, origin, NULL);
     run_in(w, &proxy->node, task);
     run_count(origin->scope, &proxy->node);
+    seed_rest(w);
     scopei_forked_done(task);
     if (!reserve)
         proxy_free(proxy);
@@ -372,10 +375,11 @@ static void run_forked(struct worker *w, struct proxy *proxy, bool reserve, cons
 static void run_spawned(struct worker *w, struct proxy *proxy, bool reserve, const struct task *task)
 {
     struct node *node = &proxy->node;
-    struct node *origin = node_shortened((struct node *)(uintptr_t)task->word[TASK_LINEAGE]);
+    struct node *origin = node_shortened(w, (struct node *)(uintptr_t)task->word[TASK_LINEAGE]);
     proxy_init(node, w, origin, reserve ? NULL : origin);
     run_in(w, node, task);
     run_count(origin->scope, node);
+    seed_rest(w);
     if (!reserve && !node_quiet(node) && !node_settle(node))
         return; /* who ends the last of its tasks completes it */
     if (!reserve)

@@ -16,6 +16,7 @@
  * them each time, and are offered only if somebody is awake and asks. */
 #include "scope/loop.h"
 #include "sched/idle.h"
+#include "sched/seed.h"
 
 /* The first chunk is one item, as that may take long; the next ones are so many times the one before at most. */
 #define CHUNK_GROWTH 64
@@ -82,6 +83,10 @@ static void chunk_adapt(struct part *part, size_t count, double taken_ns, bool a
 static uint64_t part_look(struct worker *w, struct part *part, size_t count, uint64_t before)
 {
     const struct scope_pool *pool = w->pool;
+    if (seeded(w)) {
+        part->chunk = 1 + scopei_seed_draw(w, part_left(part));
+        return 0;
+    }
     if (!before && count == 1 && !scopei_deque_requested(&w->deque)) {
         part->chunk = CHUNK_QUIET - 1;
         return 0;
@@ -134,6 +139,14 @@ static enum division part_divide(struct worker *w, struct part *part)
         scopei_idle_notify(w->pool, (const struct lineage *)w->node);
     part->offered = false;
     return DIVIDE_NOT;
+}
+
+/* With a seed: whoever is hungry, and whatever the items cost.  A chunk is then half of what is left on average, so the longest
+ * loop has some 2^18 of them. */
+static enum division part_divide_at_random(struct worker *w, const struct part *part)
+{
+    static const enum division ways[] = {DIVIDE_EARLY, DIVIDE_QUIETLY, DIVIDE_LOUDLY};
+    return part_left(part) > 1 && seed_chance(w, 4) ? ways[scopei_seed_draw(w, 3)] : DIVIDE_NOT;
 }
 
 static int part_run(struct scope *s, void *arg);
@@ -198,6 +211,8 @@ static int part_chunks(struct worker *w, struct scope *s, struct part *part, str
             return SCOPE_ECANCELED;
         if (part->item_ns > 0)
             how = part_divide(w, part);
+        else if (seeded(w))
+            how = part_divide_at_random(w, part);
         if (how != DIVIDE_NOT && part_split(w, s, part, how, &code))
             return code;
         how = DIVIDE_NOT;

@@ -45,7 +45,10 @@
  * Code compiled with -DSCOPE_DEBUG, against the same archive, is checked as it runs, at some cost: a spawn into a scope that has
  * ended aborts the program (unless a later scope is in the same memory), an argument in a stack frame that may end before the
  * scope is warned of, once a place, and SCOPE_EINVAL and SCOPE_EPERM are told: on stderr, with the places of the call and of
- * the scope's opening. */
+ * the scope's opening.
+ *
+ * SCOPE_SEED=n in the environment, a positive number, perturbs the schedule of any program, for tests: what is usually decided
+ * for speed is drawn.  With one worker the same seed gives the same schedule. */
 #ifndef TASKSCOPE_H
 #define TASKSCOPE_H
 

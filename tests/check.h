@@ -22,14 +22,16 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int check_count;                 /* subtests so far; main thread */
-static int check_failed;                /* of these, failed; main thread */
-static atomic_uint check_bad;           /* failed checks of the running subtest; any thread */
-static const unsigned check_shown = 20; /* failed checks that are printed of one subtest */
+static int check_count;                                         /* subtests so far; main thread */
+static int check_failed;                                        /* of these, failed; main thread */
+static atomic_uint check_bad;                                   /* failed checks of the running subtest; any thread */
+static atomic_ullong check_executed, check_lost, check_doubled; /* tasks, as they were counted; any thread */
+static const unsigned check_shown = 20;                         /* failed checks that are printed of one subtest */
 
 #define CHECK(cond) check_true((cond), __FILE__, __LINE__, #cond)
 #define CHECK_EQ_INT(a, b) check_eq_int((long long)(a), (long long)(b), __FILE__, __LINE__, #a " == " #b)
@@ -78,6 +80,23 @@ static inline void check_run(const char *name, void (*fn)(void))
     fflush(stdout);
 }
 
+/* Tasks that the test has seen run, and those that it has missed or seen twice; the figures say how many in all.  Any thread. */
+static inline void check_tasks(uint64_t executed, uint64_t lost, uint64_t doubled)
+{
+    atomic_fetch_add(&check_executed, executed);
+    if (lost)
+        atomic_fetch_add(&check_lost, lost);
+    if (doubled)
+        atomic_fetch_add(&check_doubled, doubled);
+}
+
+/* The same for one who knows totals only: of accepted tasks so many have run, and so many were skipped. */
+static inline void check_totals(uint64_t accepted, uint64_t executed, uint64_t skipped)
+{
+    uint64_t ended = executed + skipped;
+    check_tasks(executed, accepted > ended ? accepted - ended : 0, ended > accepted ? ended - accepted : 0);
+}
+
 /* Counts a subtest that can't run here, and says why. */
 static inline void check_skip(const char *name, const char *reason)
 {
@@ -85,9 +104,12 @@ static inline void check_skip(const char *name, const char *reason)
     fflush(stdout);
 }
 
-/* Prints the plan; returns what main should. */
+/* Prints the figures, which tests/figures sums up over all programs, and the plan; returns what main should. */
 static inline int check_done(void)
 {
+    if (atomic_load(&check_executed) > 0)
+        printf("# figures: tasks_executed=%llu tasks_lost=%llu tasks_doubled=%llu\n", atomic_load(&check_executed),
+               atomic_load(&check_lost), atomic_load(&check_doubled));
     printf("1..%d\n", check_count);
     fflush(stdout);
     return check_failed != 0;

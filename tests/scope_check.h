@@ -141,6 +141,7 @@ static inline int tally_nothing(struct scope *s, void *arg)
 static inline void check_tally(const struct scope_report *report, const struct tally *tally)
 {
     unsigned long long ran = tally->ok + tally->failed + tally->cancelled;
+    check_totals(tally->accepted, ran, report->skipped);
     CHECK_EQ_INT(report->spawned, tally->accepted);
     CHECK_EQ_INT(report->ok, tally->ok);
     CHECK_EQ_INT(report->failed, tally->failed);

@@ -13,6 +13,7 @@ static long values[2 * DEQUE + 1000];
 /* A thread's own share of a sum, so that 10^8 tasks do not fight for one word. */
 struct share {
     _Alignas(64) atomic_ulong sum;
+    atomic_ulong count;
 };
 static struct share shares[2 * SCOPE_WORKERS_MAX];
 static atomic_uint shares_given;
@@ -118,6 +119,8 @@ static int sum_task(struct scope *s, void *arg)
         own = &shares[atomic_fetch_add(&shares_given, 1)];
     unsigned long sum = atomic_load_explicit(&own->sum, memory_order_relaxed); /* nobody else writes it */
     atomic_store_explicit(&own->sum, sum + (uintptr_t)arg, memory_order_relaxed);
+    unsigned long count = atomic_load_explicit(&own->count, memory_order_relaxed);
+    atomic_store_explicit(&own->count, count + 1, memory_order_relaxed);
     return 0;
 }
 
@@ -134,13 +137,15 @@ static int sum_body(struct scope *s, void *arg)
 static void spawn_many(uintptr_t count)
 {
     struct scope_report report;
-    unsigned long sum = 0;
+    unsigned long sum = 0, ran = 0;
     for (unsigned i = 0; i < shares_given; i++)
-        atomic_store(&shares[i].sum, 0);
+        shares[i].sum = shares[i].count = 0;
     CHECK_EQ_INT(run_checked(NULL, &report, sum_body, &count), SCOPE_OK);
     CHECK_EQ_INT(report.ok, count);
     for (unsigned i = 0; i < shares_given; i++)
-        sum += shares[i].sum;
+        sum += shares[i].sum, ran += shares[i].count;
+    check_totals(count, ran, 0);
+    CHECK_EQ_INT(ran, count);
     CHECK_EQ_INT(sum, count * (count - 1) / 2);
 }
 

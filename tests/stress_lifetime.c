@@ -75,6 +75,7 @@ static void one_scope(uint64_t round)
 {
     struct frame frame = {.round = round};
     CHECK(scope_run(two_jobs, &frame) == SCOPE_OK);
+    check_totals(2, atomic_load(&frame.done), 0);
     CHECK(atomic_load(&frame.done) == 2);
     CHECK(frame.plain[0] == round && frame.plain[1] == round);
     frame.round = 0;
@@ -116,6 +117,7 @@ static void outermost_scopes_in_the_same_frame(void)
 
 struct crowd {
     atomic_ullong ran, stolen;
+    uint64_t spawned;
     const struct worker *owner;
 };
 
@@ -134,11 +136,10 @@ static int crowd_body(struct scope *s, void *arg)
     struct crowd *crowd = arg;
     bool alone = worker_self()->pool->workers == 0;
     uint64_t target = alone ? 0 : 70000;
-    uint64_t spawned = 0;
     crowd->owner = worker_self();
-    while (spawned < 100000 || atomic_load(&crowd->stolen) < target) {
+    while (crowd->spawned < 100000 || atomic_load(&crowd->stolen) < target) {
         CHECK(scope_spawn(s, member, crowd) == SCOPE_OK);
-        if (++spawned % 64 == 0 && !alone)
+        if (++crowd->spawned % 64 == 0 && !alone)
             sched_yield();
     }
     return 0;
@@ -149,7 +150,8 @@ static void more_thefts_in_one_scope_than_two_to_the_16(void)
     struct crowd crowd = {.ran = 0};
     struct scope_report report = scope_report_init();
     CHECK_EQ_INT(scope_run_with(NULL, &report, crowd_body, &crowd), SCOPE_OK);
-    CHECK_EQ_INT(report.spawned, atomic_load(&crowd.ran));
+    check_totals(crowd.spawned, atomic_load(&crowd.ran), 0);
+    CHECK_EQ_INT(report.spawned, crowd.spawned);
     CHECK_EQ_INT(report.ok, atomic_load(&crowd.ran));
     printf("# %llu tasks, %llu stolen\n", atomic_load(&crowd.ran), atomic_load(&crowd.stolen));
 }

@@ -96,6 +96,7 @@ static void compare(const struct tally *tally, const struct scope_report *report
 {
     uint64_t ran = atomic_load(&tally->ran), failed = atomic_load(&tally->failed);
     uint64_t cancelled = atomic_load(&tally->cancelled);
+    check_totals(atomic_load(&tally->accepted), ran, report->skipped);
     bool right = CHECK_EQ_INT(report->spawned, atomic_load(&tally->accepted));
     right &= CHECK_EQ_INT(report->failed, failed);
     right &= CHECK_EQ_INT(report->cancelled, cancelled);
