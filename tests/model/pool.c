@@ -1,0 +1,2 @@
+#include "model.h"
+const struct scenario pool_scenarios[] = {{.name = NULL}};
