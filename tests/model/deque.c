@@ -10,8 +10,10 @@
 static struct slot slots[CAPACITY];
 static struct deque deque;
 static uint64_t box[TASKS];
-static unsigned got[6][TASKS]; /* by thread, how often each task */
-static unsigned pushed;        /* by the owner */
+static uint32_t rewritten[CAPACITY]; /* plain: written with each slot, read with each theft that is won */
+static unsigned got[6][TASKS];       /* by thread, how often each task */
+static unsigned pushed;              /* by the owner */
+static bool drained;                 /* the owner has popped until nothing was left */
 
 static void begin(uint64_t first)
 {
@@ -32,7 +34,9 @@ static void begin_at_the_end(void)
 static void fill(struct slot *slot)
 {
     box[pushed] = pushed + 100;
-    for (unsigned i = 0; i < SLOT_WORDS; i += 4) /* the first word and one more: that they belong together is what matters */
+    rewritten[slot - slots]++;
+    for (unsigned i = 0; i < SLOT_WORDS;
+         i += 4) /* the first word and one more: that they belong together is what matters */
         store_relaxed(&slot->word[i], pushed);
     pushed++;
 }
@@ -65,13 +69,19 @@ static void pop_all(void)
 {
     while (pop())
         ;
+    drained = true;
 }
 
 static void steal_once(void)
 {
     struct theft theft;
-    if (scopei_deque_peek(&deque, &theft) != THEFT_WON || !scopei_deque_commit(&deque, &theft))
+    if (scopei_deque_peek(&deque, &theft) != THEFT_WON)
         return;
+    unsigned clock = model_clock();
+    uint64_t at = theft.index - load_relaxed(&deque.drift);
+    if (!scopei_deque_commit(&deque, &theft))
+        return;
+    model_read_at(&rewritten[at], clock);
     MUST(theft.word[0] == theft.word[4]);
     take_note(theft.word[0]);
 }
@@ -96,6 +106,7 @@ static void finish(void)
         MUST(times == 1);
     }
     MUST(load_relaxed(&deque.pub) == deque.index);
+    MUST(!drained || (load_relaxed(&deque.top) == deque.index && !deque_private(&deque)));
     MUST(load_relaxed(&deque.floor) == DEQUE_FLOOR_POISON ||
          load_relaxed(&deque.floor) >= (uint64_t)(uintptr_t)deque.shared);
 }
@@ -210,9 +221,43 @@ static void attend_requests(void)
 }
 
 /* Whoever asked was seen, or is still heard. */
+/* It was asked before, and nobody was hungry. */
+static void begin_requested(void)
+{
+    begin(0);
+    scopei_deque_request(&deque);
+}
+
 static void request_finish(void)
 {
     MUST(seen_hungry || scopei_deque_requested(&deque));
+}
+
+/* A thief that takes the last published task asks for the next, which is then published, or asked for still. */
+static void steal_request(void)
+{
+    steal_once();
+    fence_seq_cst();
+    scopei_deque_request(&deque);
+}
+
+static void publish_when_starved(void)
+{
+    push();
+    push();
+    scopei_deque_publish(&deque, 1);
+    for (unsigned i = 0; i < 2; i++)
+        if (scopei_deque_requested(&deque)) {
+            scopei_deque_clear(&deque, 2);
+            if (deque_private(&deque) && scopei_deque_starved(&deque))
+                scopei_deque_publish(&deque, 1);
+        }
+}
+
+static void starved_finish(void)
+{
+    finish();
+    MUST(scopei_deque_requested(&deque) || !scopei_deque_starved(&deque) || !deque_private(&deque));
 }
 
 /* Pops and pushes as the inline functions do, while somebody asks: tasks that are published are never popped plainly. */
@@ -246,11 +291,14 @@ const struct scenario deque_scenarios[] = {
     {"deque_take_twice_two_thieves", DEQUE, .thread = {publish_two_take, steal_once, steal_once}, .bound = BOUND_ALL},
     {"deque_private_take_steal", DEQUE, .thread = {publish_oldest_take, steal_twice}, .bound = BOUND_ALL},
     {"deque_publish_twice_steal", DEQUE, .thread = {publish_one_by_one, steal_twice}, .bound = BOUND_ALL},
-    {"deque_publish_twice_two_thieves", DEQUE, .thread = {publish_one_by_one, steal_once, steal_once}, .bound = BOUND_ALL},
+    {"deque_publish_twice_two_thieves", DEQUE, .thread = {publish_one_by_one, steal_once, steal_once},
+     .bound = BOUND_ALL},
     {"deque_reset_steal", DEQUE, .thread = {publish_take_reset_publish, steal_once}, .bound = BOUND_ALL},
-    {"deque_reset_two_thieves", DEQUE, .thread = {publish_take_reset_publish, steal_once, steal_once}, .bound = BOUND_ALL},
+    {"deque_reset_two_thieves", DEQUE, .thread = {publish_take_reset_publish, steal_once, steal_once},
+     .bound = BOUND_ALL},
     {"deque_reset_stolen", DEQUE, .thread = {publish_reset_publish, steal_twice}, .bound = BOUND_ALL},
-    {"deque_reset_stolen_two_thieves", DEQUE, .thread = {publish_reset_publish, steal_once, steal_once}, .bound = BOUND_ALL},
+    {"deque_reset_stolen_two_thieves", DEQUE, .thread = {publish_reset_publish, steal_once, steal_once},
+     .bound = BOUND_ALL},
     {"deque_withdraw_steal", DEQUE, .thread = {publish_withdraw, steal_twice}, .bound = BOUND_ALL},
     {"deque_withdraw_two_thieves", DEQUE, .thread = {publish_withdraw, steal_twice, steal_once}, .bound = BOUND_ALL},
     {"deque_withdraw_take", DEQUE, .thread = {publish_withdraw_take, steal_twice}, .bound = BOUND_ALL},
@@ -258,8 +306,14 @@ const struct scenario deque_scenarios[] = {
      .bound = BOUND_ALL},
     {"deque_request", .setup = begin_at_0, .finish = request_finish, .thread = {attend_requests, request_hungry},
      .bound = BOUND_ALL},
+    {"deque_request_again", .setup = begin_requested, .finish = request_finish,
+     .thread = {attend_requests, request_hungry}, .bound = BOUND_ALL},
     {"deque_request_two", .setup = begin_at_0, .finish = request_finish,
-     .thread = {attend_requests, request_hungry, request_hungry}, .bound = BOUND_ALL},
+     .thread = {attend_requests, request_hungry, request_hungry}, .bound = 3},
+    {"deque_starved", .setup = begin_at_0, .finish = starved_finish, .thread = {publish_when_starved, steal_request},
+     .bound = BOUND_ALL},
+    {"deque_starved_again", .setup = begin_requested, .finish = starved_finish,
+     .thread = {publish_when_starved, steal_request}, .bound = BOUND_ALL},
     {"deque_pop_under_request", DEQUE, .thread = {pop_under_request, request_steal}, .bound = BOUND_ALL},
     {.name = NULL},
 };

@@ -21,6 +21,7 @@
 
 #define PROCS (2 * MODEL_THREADS) /* threads, and what empties their buffers */
 #define STEPS_MAX 40000           /* longer: nobody makes progress */
+#define RESTS_MOST 500            /* pauses while nobody else could run: so many in a row, and nothing will change */
 
 struct thread threads[MODEL_THREADS];
 struct thread *self;
@@ -46,9 +47,9 @@ static unsigned path_length; /* choices that are given */
 static unsigned path_at;     /* choices made */
 static unsigned deviations;
 static unsigned bound;
-static bool bound_cut;    /* something was left out because of it */
-static unsigned asleep;   /* processes that would only repeat what was explored already */
-static bool exploring;    /* else random, or a replay */
+static bool bound_cut;  /* something was left out because of it */
+static unsigned asleep; /* processes that would only repeat what was explored already */
+static bool exploring;  /* else random, or a replay */
 static bool random_walk;
 
 static struct {
@@ -57,10 +58,11 @@ static struct {
 
 static struct {
     int engine; /* -1: all */
-    uint64_t executions, random, seed;
-    const char *replay, *name;
+    uint64_t steps, random, seed;
+    const char *replay, *names[16];
+    unsigned name_count;
     bool list, sites, outcomes;
-} options = {.engine = -1, .executions = 20000, .seed = 1};
+} options = {.engine = -1, .steps = 3000000, .seed = 1};
 
 /* ------------------------------------------------------------------------------------------------------------ Random */
 
@@ -108,7 +110,7 @@ struct access {
 #define ACCESSES 65536
 static struct access accesses[ACCESSES];
 static struct step steps[STEPS_MAX];
-static unsigned step_count, last_all;
+static unsigned step_count, last_all, rests;
 static unsigned clocks[PROCS][PROCS];
 static unsigned last_proc;
 
@@ -295,11 +297,16 @@ static bool thread_enabled(const struct thread *t)
     if (!t->used || t->ended || (t->next.drains && memory_buffered(t)))
         return false;
     switch (t->blocked) {
-    case BLOCKED_NOT: return true;
-    case BLOCKED_LOCK: return lock_is_free(t->on);
-    case BLOCKED_FUTEX: return false;
-    case BLOCKED_JOIN: return ((const struct thread *)t->on)->ended;
-    case BLOCKED_PAUSE: return step_count > t->paused_at;
+    case BLOCKED_NOT:
+        return true;
+    case BLOCKED_LOCK:
+        return lock_is_free(t->on);
+    case BLOCKED_FUTEX:
+        return false;
+    case BLOCKED_JOIN:
+        return ((const struct thread *)t->on)->ended;
+    case BLOCKED_PAUSE:
+        return step_count > t->paused_at;
     }
     return false;
 }
@@ -311,8 +318,12 @@ static unsigned enabled_processes(void)
         mask |= thread_enabled(&threads[i]) ? 1u << i : 0;
         mask |= memory_buffered(&threads[i]) ? 1u << (MODEL_THREADS + i) : 0;
     }
-    if (mask)
+    if (mask) {
+        rests = 0;
         return mask;
+    }
+    if (++rests > RESTS_MOST)
+        fail("livelock: everybody waits for somebody to change memory");
     for (unsigned i = 0; i < MODEL_THREADS; i++) /* those who wait for others to do something, who don't */
         mask |= threads[i].used && !threads[i].ended && threads[i].blocked == BLOCKED_PAUSE ? 1u << i : 0;
     return mask;
@@ -465,7 +476,7 @@ static void thread_main(void)
     (void)t->entry(t->arg);
     point((struct op){.at = &thread_object[t->id], .write = true, .drains = true});
     t->ended = true;
-    if (scenario_ended())
+    if (scenario_ended() && !exploring) /* else to the end: what the others would do may conflict with what was done */
         to_engine();
     resume();
 }
@@ -501,7 +512,8 @@ struct thread *thread_create(void *(*entry)(void *), void *arg)
     t->self = NULL;
     t->next = (struct op){.at = &thread_object[i], .write = true};
     memcpy(t->resume, t->restart, sizeof(jmp_buf));
-    memory_thread_begins(t, self);
+    if (self)
+        memory_thread_begins(t, self);
     return t;
 }
 
@@ -601,6 +613,7 @@ static void path_parse(const char *text)
 
 static const char *const engine_names[] = {"sc", "tso", "c11"};
 static bool quiet;
+static unsigned test_count;
 
 static bool failed_as_it_should;
 
@@ -620,7 +633,8 @@ void fail(const char *format, ...)
                self ? (int)self->id : -1, (unsigned long long)figures.executions, text);
         printf("# repeat and trace it: --engine %s --replay ", engine_names[engine]);
         path_print();
-        printf(" %s\n", scenario->name);
+        printf(" %s\nnot ok %u - %s %s\n1..%u\n", scenario->name, test_count + 1, scenario->name, engine_names[engine],
+               test_count + 1);
     }
     fflush(stdout);
     _Exit(1);
@@ -654,6 +668,7 @@ static void execution_run(void)
         struct thread *t = thread_create(scenario_thread, NULL);
         t->standing = false;
         t->scenarios = true;
+        memory_thread_begins(t, NULL);
         t->arg = t;
         t->number = i;
         last_proc = i == 0 ? t->id : last_proc;
@@ -701,14 +716,14 @@ static bool path_next(void)
     return false;
 }
 
-/* All executions with at most so many deviations, or as many as allowed; true: all. */
-static bool search(unsigned deviations_most, uint64_t executions_most)
+/* All executions with at most so many deviations, as far as options.steps goes; true: all. */
+static bool search(unsigned deviations_most)
 {
     bound = deviations_most;
     bound_cut = false;
     exploring = true;
     path_length = 0;
-    for (uint64_t n = 0; n < executions_most; n++) {
+    while (figures.steps < options.steps) {
         execution_run();
         if (failed_as_it_should || !path_next())
             return true;
@@ -716,7 +731,15 @@ static bool search(unsigned deviations_most, uint64_t executions_most)
     return false;
 }
 
-/* ------------------------------------------------------------------------------------------------------ Command line */
+/* ------------------------------------------------------------------------------------------------------ Command line
+ *
+ *   explorer [OPTION...] [SCENARIO...]      all whose names begin so; prints TAP
+ *
+ *   --engine sc|tso|c11   only that one        --steps N      how long to search, each scenario and engine
+ *   --random N --seed S   N random executions instead of a search
+ *   --replay CHOICES      one execution, traced; CHOICES as printed by a failure
+ *   --list   --outcomes   --quiet              --sites        every atomic access met, for mutants.pl
+ *   --weaken PC:ORDER:ORDER,...                runs these with another order */
 
 static void sites_weaken(char *list)
 {
@@ -736,8 +759,8 @@ static void options_parse(int argc, char **argv)
             for (int e = 0; e < ENGINES; e++)
                 options.engine = strcmp(value, engine_names[e]) == 0 ? e : options.engine;
             i++;
-        } else if (strcmp(argv[i], "--executions") == 0) {
-            options.executions = strtoull(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--steps") == 0) {
+            options.steps = strtoull(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--random") == 0) {
             options.random = strtoull(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--seed") == 0) {
@@ -755,12 +778,20 @@ static void options_parse(int argc, char **argv)
         } else if (strcmp(argv[i], "--quiet") == 0) {
             quiet = true;
         } else {
-            options.name = argv[i];
+            options.names[options.name_count++ % 16] = argv[i];
         }
     }
 }
 
-static unsigned test_count;
+/* True if the scenario's name begins with one of those given, or none is. */
+static bool wanted(const struct scenario *s)
+{
+    bool wanted = options.name_count == 0;
+    for (unsigned i = 0; i < options.name_count; i++)
+        wanted |= strncmp(s->name, options.names[i], strlen(options.names[i])) == 0;
+    return wanted;
+}
+
 static bool any_failed;
 
 static int outcome_compare(const void *a, const void *b)
@@ -783,7 +814,7 @@ static bool outcomes_right(void)
     return right;
 }
 
-/* Deeper and deeper, as far as the number of executions goes. */
+/* Deeper and deeper. */
 static const char *explore(void)
 {
     static char reached[64];
@@ -797,20 +828,12 @@ static const char *explore(void)
         }
         return "random";
     }
-    if (scenario->bound == BOUND_ALL) {
-        bool all = search(BOUND_ALL, options.executions);
-        return all ? "all of them" : "NOT ALL of them";
-    }
-    unsigned b = 0;
-    (void)snprintf(reached, sizeof(reached), "none complete");
-    for (uint64_t left = options.executions; left > 0; b++) {
-        uint64_t before = figures.executions;
-        bool all = search(b, left);
-        if (all && !bound_cut)
+    if (scenario->bound == BOUND_ALL)
+        return search(BOUND_ALL) ? "all of them" : "NOT ALL of them";
+    (void)snprintf(reached, sizeof(reached), "not all with 0 deviations");
+    for (unsigned b = 0; search(b); b++) {
+        if (!bound_cut)
             return "all of them";
-        if (!all)
-            break;
-        left -= figures.executions - before;
         (void)snprintf(reached, sizeof(reached), "all with %u deviations", b);
     }
     return reached;
@@ -848,9 +871,8 @@ static void scenario_run(const struct scenario *s, enum engine e)
     if (quiet)
         return;
     printf("%s %u - %s %s\n", good ? "ok" : "not ok", ++test_count, s->name, engine_names[e]);
-    printf("# %llu executions, %s, %llu steps each\n",
-           (unsigned long long)(figures.executions - figures.abandoned), reached,
-           (unsigned long long)(figures.steps / (figures.executions ? figures.executions : 1)));
+    printf("# %llu executions, %s, %llu steps each\n", (unsigned long long)(figures.executions - figures.abandoned),
+           reached, (unsigned long long)(figures.steps / (figures.executions ? figures.executions : 1)));
     printf("# figures: explored_%s=%llu\n", engine_names[e],
            (unsigned long long)(figures.executions - figures.abandoned));
     fflush(stdout);
@@ -870,7 +892,7 @@ int main(int argc, char **argv)
     threads_init();
     for (unsigned l = 0; l < 3; l++)
         for (const struct scenario *s = lists[l]; s->name; s++) {
-            if (options.name && !strstr(s->name, options.name))
+            if (!wanted(s))
                 continue;
             if (options.list) {
                 printf("%s\n", s->name);

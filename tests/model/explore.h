@@ -12,7 +12,7 @@
 struct op {
     const volatile void *at; /* NULL: nothing that depends on the order */
     bool write;
-    bool all;    /* depends on everything */
+    bool all;       /* depends on everything */
     bool drains;    /* TSO: only when the thread's buffer is empty */
     unsigned after; /* TSO: a buffered store gets to memory: the step that stored it */
 };
@@ -92,8 +92,8 @@ void *memory_stack(unsigned thread);
 struct site {
     const void *pc;
     const char *what;
-    int order;     /* as compiled */
-    int weakened;  /* as run; -1: not at all */
+    int order;    /* as compiled */
+    int weakened; /* as run; -1: not at all */
 };
 extern struct site sites[4096];
 extern unsigned site_count;

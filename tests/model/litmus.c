@@ -41,10 +41,18 @@ static void step(const char *text)
     unsigned char to = (unsigned char)text[0];
     struct atomic_u64 *from = &shared[(unsigned char)text[1] ? (unsigned char)text[2] : 0];
     switch (text[1]) {
-    case '=': (text[2] >= '0' && text[2] <= '9' ? store : load)(to, text + 2); break;
-    case '+': seen[to] = add_relaxed(from, 1); break;
-    case '^': seen[to] = exchange_acq_rel(from, 1); break;
-    case '?': seen[to] = cas_acq_rel(from, 0, 1); break;
+    case '=':
+        (text[2] >= '0' && text[2] <= '9' ? store : load)(to, text + 2);
+        break;
+    case '+':
+        seen[to] = add_relaxed(from, 1);
+        break;
+    case '^':
+        seen[to] = exchange_acq_rel(from, 1);
+        break;
+    case '?':
+        seen[to] = cas_acq_rel(from, 0, 1);
+        break;
     default:
         if (to == 'F')
             fence_seq_cst();
@@ -133,8 +141,7 @@ const struct scenario litmus_scenarios[] = {
     {"litmus_coherence", THREADS2, .program = {"x=1 x=2", "a=x b=x"}, .shown = "ab", SAME("00 01 02 11 12 22")},
     {"litmus_coherence_write_read", THREADS2, .program = {"x=1 a=x", "x=2"}, .shown = "ax", SAME("11 12 22")},
     {"litmus_wrc", THREADS3, .program = {"x=1", "a=x y=1", "b=y c=x"}, .shown = "abc",
-     .outcomes = {"000 001 010 011 100 101 111", "000 001 010 011 100 101 111",
-                  "000 001 010 011 100 101 110 111"}},
+     .outcomes = {"000 001 010 011 100 101 111", "000 001 010 011 100 101 111", "000 001 010 011 100 101 110 111"}},
     {"litmus_wrc_release", THREADS3, .program = {"x=1", "a=x@ y=1r", "b=y@ c=x"}, .shown = "abc",
      SAME("000 001 010 011 100 101 111")},
     {"litmus_isa2", THREADS3, .program = {"x=1 y=1r", "a=y@ z=1r", "b=z@ c=x"}, .shown = "abc",

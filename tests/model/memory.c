@@ -25,7 +25,7 @@ struct view {
 struct message {
     uint64_t value;
     unsigned key;
-    bool followed; /* by a read-modify-write, which nothing may come between */
+    bool followed;           /* by a read-modify-write, which nothing may come between */
     const struct view *view; /* what who reads it with acquire learns; NULL: nothing */
 };
 
@@ -35,15 +35,16 @@ struct location {
     unsigned first, count; /* messages, in modification order: room for more is made by moving them */
     struct message *message;
     unsigned room;
-    bool stale; /* memory was written by plain stores since */
+    bool stale;                                         /* memory was written by plain stores since */
     unsigned read[MODEL_THREADS], wrote[MODEL_THREADS]; /* when, by atomic accesses */
 };
 
 struct cell {
     unsigned epoch;
     bool saved;
-    unsigned char writer, mask;            /* which thread wrote it last by a plain store, and which bytes */
-    unsigned wrote, read[MODEL_THREADS];   /* when */
+    unsigned char writer, mask;          /* which thread wrote it last by a plain store, and which bytes */
+    unsigned wrote, read[MODEL_THREADS]; /* when */
+    unsigned char read_mask[MODEL_THREADS];
     struct location *location;
 };
 
@@ -218,9 +219,9 @@ struct range {
     uintptr_t begin, end;
     const char *how;
 };
-static struct range freed[1024];
-static unsigned freed_count, setup_freed_count;
-static size_t setup_heap_used;
+#define RANGES_MAX 1024
+static struct range allocated[RANGES_MAX], freed[RANGES_MAX];
+static unsigned allocated_count, freed_count, setup_allocated_count, setup_freed_count;
 
 void memory_init(void)
 {
@@ -232,26 +233,27 @@ void memory_init(void)
         scratch = map(SCRATCH_SIZE);
     }
     restore(0);
-    setup_count = freed_count = setup_freed_count = 0;
+    setup_count = allocated_count = freed_count = setup_freed_count = 0;
     memset(heap_used, 0, sizeof(heap_used));
-    setup_heap_used = 0;
 }
 
 void memory_begin(void)
 {
     setup_count = saved_count;
+    setup_allocated_count = allocated_count;
     setup_freed_count = freed_count;
     scratch_used = 0;
     location_count = 0;
     for (unsigned i = 0; i < MODEL_THREADS; i++)
-        knowledge[i] = (struct knowledge){.now = view_new(LOCATIONS_MAX), .acquirable = view_new(LOCATIONS_MAX),
-                                          .released = view_new(LOCATIONS_MAX)};
+        knowledge[i] = (struct knowledge){
+            .now = view_new(LOCATIONS_MAX), .acquirable = view_new(LOCATIONS_MAX), .released = view_new(LOCATIONS_MAX)};
     fence_view = view_new(LOCATIONS_MAX);
 }
 
 void memory_end(void)
 {
     restore(setup_count);
+    allocated_count = setup_allocated_count;
     freed_count = setup_freed_count;
     memset(heap_used, 0, MODEL_THREADS * sizeof(heap_used[0]));
 }
@@ -288,25 +290,37 @@ void *memory_allocate(size_t size)
     if (*used + size > HEAP_EACH)
         fail("too much memory allocated");
     char *memory = arena + part * HEAP_EACH + *used;
+    if (allocated_count == RANGES_MAX)
+        fail("too many allocations");
+    allocated[allocated_count++] = (struct range){(uintptr_t)memory, (uintptr_t)memory + size - 64, "malloc"};
     *used += size;
     return memory;
 }
 
 static void plain(const volatile void *at, size_t size, bool write, const void *pc);
 
+static size_t allocated_size(const void *memory)
+{
+    for (unsigned i = allocated_count; i-- > 0;)
+        if (allocated[i].begin == (uintptr_t)memory)
+            return allocated[i].end - allocated[i].begin;
+    fail("%p is freed, which was not allocated", memory);
+}
+
 void memory_free(void *memory, const char *how)
 {
     if (!memory)
         return;
     uintptr_t begin = (uintptr_t)memory;
+    size_t size = allocated_size(memory);
     for (unsigned i = 0; i < freed_count; i++)
         if (freed[i].begin == begin)
             fail("freed twice, by %s and %s", freed[i].how, how);
     if (self)
-        plain(memory, 64, true, NULL); /* whoever still uses it is a race */
-    if (freed_count == 1024)
+        plain(memory, size < 4096 ? size : 4096, true, NULL); /* whoever still uses it is a race */
+    if (freed_count == RANGES_MAX)
         fail("too much memory freed");
-    freed[freed_count++] = (struct range){begin, begin + 64, how};
+    freed[freed_count++] = (struct range){begin, begin + size, how};
 }
 
 static void freed_check(const volatile void *at)
@@ -334,7 +348,7 @@ static void plain_cell(struct cell *cell, const volatile void *at, unsigned char
     for (unsigned i = 0; i < MODEL_THREADS; i++) {
         if (i == me)
             continue;
-        if (write && now->clock[i] < cell->read[i])
+        if (write && now->clock[i] < cell->read[i] && cell->read_mask[i] & mask)
             race("a write after a read", at, i, pc);
         if (l && now->clock[i] < l->wrote[i])
             race("a plain access after an atomic store", at, i, pc);
@@ -342,6 +356,7 @@ static void plain_cell(struct cell *cell, const volatile void *at, unsigned char
             race("a plain write after an atomic load", at, i, pc);
     }
     if (!write) {
+        cell->read_mask[me] = (unsigned char)(cell->read[me] == now->clock[me] ? cell->read_mask[me] | mask : mask);
         cell->read[me] = now->clock[me];
         return;
     }
@@ -350,6 +365,20 @@ static void plain_cell(struct cell *cell, const volatile void *at, unsigned char
     cell->wrote = now->clock[me];
     if (l)
         l->stale = true;
+}
+
+unsigned model_clock(void)
+{
+    return mine()->now->clock[self->id];
+}
+
+void model_read_at(const void *at, unsigned clock)
+{
+    struct cell *cell = cell_of(at);
+    if (!cell)
+        fail("%p is not watched", at);
+    cell->read[self->id] = clock;
+    cell->read_mask[self->id] = 15;
 }
 
 static void plain(const volatile void *at, size_t size, bool write, const void *pc)
@@ -373,8 +402,9 @@ static void plain(const volatile void *at, size_t size, bool write, const void *
 
 static uint64_t memory_value(const volatile void *at, unsigned size)
 {
-    return size == 8 ? *(const volatile uint64_t *)at : size == 4 ? *(const volatile uint32_t *)at
-                                                                  : *(const volatile uint8_t *)at;
+    return size == 8   ? *(const volatile uint64_t *)at
+           : size == 4 ? *(const volatile uint32_t *)at
+                       : *(const volatile uint8_t *)at;
 }
 
 static void memory_set(volatile void *at, unsigned size, uint64_t value)
@@ -577,8 +607,7 @@ static unsigned place_choose(const struct location *l)
 {
     unsigned candidates[64], count = 0, from = readable_from(l);
     for (unsigned i = l->count; i-- > from && count < 64;)
-        if (i + 1 == l->count ||
-            (!l->message[i].followed && l->message[i + 1].key - l->message[i].key > 1))
+        if (i + 1 == l->count || (!l->message[i].followed && l->message[i + 1].key - l->message[i].key > 1))
             candidates[count++] = i;
     return candidates[choose(count)];
 }
@@ -650,12 +679,18 @@ struct modification {
 static uint64_t modified(struct modification m, uint64_t value)
 {
     switch (m.kind) {
-    case EXCHANGE: return m.operand;
-    case ADD: return value + m.operand;
-    case SUB: return value - m.operand;
-    case AND: return value & m.operand;
-    case OR: return value | m.operand;
-    case XOR: return value ^ m.operand;
+    case EXCHANGE:
+        return m.operand;
+    case ADD:
+        return value + m.operand;
+    case SUB:
+        return value - m.operand;
+    case AND:
+        return value & m.operand;
+    case OR:
+        return value | m.operand;
+    case XOR:
+        return value ^ m.operand;
     }
     return 0;
 }
@@ -842,36 +877,36 @@ void __tsan_func_exit(void)
 {
 }
 
-#define PLAIN(n)                                       \
-    void __tsan_read##n(void *at);                     \
-    void __tsan_write##n(void *at);                    \
-    void __tsan_unaligned_read##n(void *at);           \
-    void __tsan_unaligned_write##n(void *at);          \
-    void __tsan_read_write##n(void *at);               \
-    void __tsan_unaligned_read_write##n(void *at);     \
-    void __tsan_read##n(void *at)                      \
-    {                                                  \
-        plain(at, n, false, PC);                       \
-    }                                                  \
-    void __tsan_write##n(void *at)                     \
-    {                                                  \
-        plain(at, n, true, PC);                        \
-    }                                                  \
-    void __tsan_unaligned_read##n(void *at)            \
-    {                                                  \
-        plain(at, n, false, PC);                       \
-    }                                                  \
-    void __tsan_unaligned_write##n(void *at)           \
-    {                                                  \
-        plain(at, n, true, PC);                        \
-    }                                                  \
-    void __tsan_read_write##n(void *at)                \
-    {                                                  \
-        plain(at, n, true, PC);                        \
-    }                                                  \
-    void __tsan_unaligned_read_write##n(void *at)      \
-    {                                                  \
-        plain(at, n, true, PC);                        \
+#define PLAIN(n)                                   \
+    void __tsan_read##n(void *at);                 \
+    void __tsan_write##n(void *at);                \
+    void __tsan_unaligned_read##n(void *at);       \
+    void __tsan_unaligned_write##n(void *at);      \
+    void __tsan_read_write##n(void *at);           \
+    void __tsan_unaligned_read_write##n(void *at); \
+    void __tsan_read##n(void *at)                  \
+    {                                              \
+        plain(at, n, false, PC);                   \
+    }                                              \
+    void __tsan_write##n(void *at)                 \
+    {                                              \
+        plain(at, n, true, PC);                    \
+    }                                              \
+    void __tsan_unaligned_read##n(void *at)        \
+    {                                              \
+        plain(at, n, false, PC);                   \
+    }                                              \
+    void __tsan_unaligned_write##n(void *at)       \
+    {                                              \
+        plain(at, n, true, PC);                    \
+    }                                              \
+    void __tsan_read_write##n(void *at)            \
+    {                                              \
+        plain(at, n, true, PC);                    \
+    }                                              \
+    void __tsan_unaligned_read_write##n(void *at)  \
+    {                                              \
+        plain(at, n, true, PC);                    \
     }
 PLAIN(1)
 PLAIN(2)
@@ -900,35 +935,35 @@ void *__tsan_memmove(void *to, const void *from, size_t size)
     return memmove(to, from, size);
 }
 
-#define MODIFY(bits, type, name, kind_)                                                              \
-    type __tsan_atomic##bits##_##name(volatile type *at, type operand, int order);                   \
-    type __tsan_atomic##bits##_##name(volatile type *at, type operand, int order)                    \
-    {                                                                                                \
-        return (type)atomic_modify(at, bits / 8, (struct modification){kind_, operand}, order, PC);  \
+#define MODIFY(bits, type, name, kind_)                                                             \
+    type __tsan_atomic##bits##_##name(volatile type *at, type operand, int order);                  \
+    type __tsan_atomic##bits##_##name(volatile type *at, type operand, int order)                   \
+    {                                                                                               \
+        return (type)atomic_modify(at, bits / 8, (struct modification){kind_, operand}, order, PC); \
     }
-#define ATOMIC(bits, type)                                                                                          \
-    type __tsan_atomic##bits##_load(const volatile type *at, int order);                                            \
-    void __tsan_atomic##bits##_store(volatile type *at, type value, int order);                                     \
-    type __tsan_atomic##bits##_compare_exchange_val(volatile type *at, type expected, type desired, int order,      \
-                                                    int failure);                                                   \
-    type __tsan_atomic##bits##_load(const volatile type *at, int order)                                             \
-    {                                                                                                               \
-        return (type)atomic_load(at, bits / 8, order, PC);                                                          \
-    }                                                                                                               \
-    void __tsan_atomic##bits##_store(volatile type *at, type value, int order)                                      \
-    {                                                                                                               \
-        atomic_store(at, bits / 8, value, order, PC);                                                               \
-    }                                                                                                               \
-    type __tsan_atomic##bits##_compare_exchange_val(volatile type *at, type expected, type desired, int order,      \
-                                                    int failure)                                                    \
-    {                                                                                                               \
-        return (type)atomic_swap(at, bits / 8, expected, desired, order, failure, PC);                              \
-    }                                                                                                               \
-    MODIFY(bits, type, exchange, EXCHANGE)                                                                          \
-    MODIFY(bits, type, fetch_add, ADD)                                                                              \
-    MODIFY(bits, type, fetch_sub, SUB)                                                                              \
-    MODIFY(bits, type, fetch_and, AND)                                                                              \
-    MODIFY(bits, type, fetch_or, OR)                                                                                \
+#define ATOMIC(bits, type)                                                                                     \
+    type __tsan_atomic##bits##_load(const volatile type *at, int order);                                       \
+    void __tsan_atomic##bits##_store(volatile type *at, type value, int order);                                \
+    type __tsan_atomic##bits##_compare_exchange_val(volatile type *at, type expected, type desired, int order, \
+                                                    int failure);                                              \
+    type __tsan_atomic##bits##_load(const volatile type *at, int order)                                        \
+    {                                                                                                          \
+        return (type)atomic_load(at, bits / 8, order, PC);                                                     \
+    }                                                                                                          \
+    void __tsan_atomic##bits##_store(volatile type *at, type value, int order)                                 \
+    {                                                                                                          \
+        atomic_store(at, bits / 8, value, order, PC);                                                          \
+    }                                                                                                          \
+    type __tsan_atomic##bits##_compare_exchange_val(volatile type *at, type expected, type desired, int order, \
+                                                    int failure)                                               \
+    {                                                                                                          \
+        return (type)atomic_swap(at, bits / 8, expected, desired, order, failure, PC);                         \
+    }                                                                                                          \
+    MODIFY(bits, type, exchange, EXCHANGE)                                                                     \
+    MODIFY(bits, type, fetch_add, ADD)                                                                         \
+    MODIFY(bits, type, fetch_sub, SUB)                                                                         \
+    MODIFY(bits, type, fetch_and, AND)                                                                         \
+    MODIFY(bits, type, fetch_or, OR)                                                                           \
     MODIFY(bits, type, fetch_xor, XOR)
 ATOMIC(8, uint8_t)
 ATOMIC(32, uint32_t)

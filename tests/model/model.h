@@ -23,13 +23,13 @@ enum engine { ENGINE_SC, ENGINE_TSO, ENGINE_C11, ENGINES };
 
 struct scenario {
     const char *name;
-    void (*setup)(void);      /* once; what it leaves in memory is how every execution begins */
-    void (*thread[6])(void);  /* run at the same time */
-    void (*finish)(void);     /* when all of these have ended */
-    unsigned bound;           /* how many deviations are explored at least; ALL: every execution */
-    bool memory_fails;        /* any allocation may be refused */
-    bool wakes_spuriously;    /* any sleep may end early */
-    const char *fails;        /* it must be found to fail, with this in the message */
+    void (*setup)(void);     /* once; what it leaves in memory is how every execution begins */
+    void (*thread[6])(void); /* run at the same time */
+    void (*finish)(void);    /* when all of these have ended */
+    unsigned bound;          /* how many deviations are explored at least; ALL: every execution */
+    bool memory_fails;       /* any allocation may be refused */
+    bool wakes_spuriously;   /* any sleep may end early */
+    const char *fails;       /* it must be found to fail, with this in the message */
     /* litmus.c */
     const char *program[4], *shown;
     const char *outcomes[ENGINES]; /* that must be found, and no others; NULL: any */
@@ -48,6 +48,12 @@ unsigned model_any(unsigned n);
 
 /* An outcome of this execution, at most 63 characters: litmus tests are about the set of them. */
 void model_outcome(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The running thread has read `at` (its plain data) when its clock stood so, though it only knows now that it meant to: whoever
+ * writes there without being ordered after that is a race.  For reads that a later step makes valid: on real machines they may
+ * come late, so what follows them must be released (load buffering, which the C11 engine otherwise leaves out). */
+unsigned model_clock(void);
+void model_read_at(const void *at, unsigned clock);
 
 /* One of several threads' code: which it is, from 0. */
 unsigned model_self(void);

@@ -13,8 +13,6 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#define PORT __attribute__((used, externally_visible))
-
 /* ------------------------------------------------------------------------------------------------------------- Locks */
 
 int model_mutex_init(pthread_mutex_t *lock, const pthread_mutexattr_t *attributes);
