@@ -5,6 +5,7 @@
 # make soak        the same and more with ever new seeds, for MINUTES=10; ends with a table of figures
 # make install     PREFIX=/usr/local DESTDIR=; make uninstall with the same values
 # make format      clang-format in place;  make lint: clang-tidy
+# make explorer    build/model/explorer: tests/model says what it does
 # make clean
 #
 # CC, CFLAGS, LDFLAGS and WERROR are for the caller to set; B is the folder that is built into, so that builds with
@@ -45,7 +46,7 @@ TEST_PACKAGES = $(RUN_PACKAGES) g++ clang-14 clang-19 libclang-rt-14-dev libclan
 
 all: $(B)/libtaskscope.a $(B)/treepack $(EXAMPLES:%.c=$(B)/%)
 tests: $(TESTS:%.c=$(B)/%)
-.PHONY: all tests run test test-long fuzz soak install uninstall manual format lint clean run-packages test-packages FORCE
+.PHONY: all tests explorer run test test-long fuzz soak install uninstall manual format lint clean run-packages test-packages FORCE
 .SECONDARY:
 
 $(B)/libtaskscope.a: $(LIBRARY:%.c=$(B)/%.o)
@@ -62,10 +63,22 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libtaskscope.a
 	$(LINK) -o $@ $^ $(LIBS) -lm
 
 # Examples and tests find the public header as users do; the library itself includes "scope/taskscope.h".
-$(B)/examples/%.o $(B)/tests/%.o: private FLAGS += -I scope
+$(B)/examples/%.o $(B)/tests/%.o $(B)/tests/model/%.o: private FLAGS += -I scope
 
 # So that an exception, or the end of a thread, passes scope_run in order; costs nothing otherwise.  SCOPE_DEBUG is for users.
-$(LIBRARY:%.c=$(B)/%.o): private FLAGS += -fexceptions -USCOPE_DEBUG
+$(LIBRARY:%.c=$(B)/%.o): private FLAGS += -fexceptions -USCOPE_DEBUG $(INSTRUMENT)
+
+# The explorer of tests/model: the library and its scenarios are compiled so that it sees every access, itself is not.
+MODEL := $(patsubst %.c,$(B)/%.o,$(wildcard tests/model/*.c))
+MODEL_SCENARIOS := $(filter %/litmus.o %/deque.o %/pool.o,$(MODEL))
+$(MODEL_SCENARIOS): private FLAGS += $(INSTRUMENT)
+
+$(B)/explorer: $(MODEL) $(B)/libtaskscope.a
+	$(LINK) -o $@ $^ $(LIBS)
+
+explorer:
+	@$(MAKE) --no-print-directory B=build/model CC=clang-19 CFLAGS='-O1 -g -fno-omit-frame-pointer' LDFLAGS=-no-pie \
+		INSTRUMENT='-fsanitize=thread -include tests/model/port.h' build/model/explorer
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
@@ -74,9 +87,9 @@ $(B)/%.o: %.c $(B)/flags
 # Changes when the compiler or its flags do; every object depends on it.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(FLAGS) $(LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(FLAGS) $(LDFLAGS)' > $@
+	@echo '$(CC) $(FLAGS) $(LDFLAGS) $(INSTRUMENT)' | cmp -s - $@ || echo '$(CC) $(FLAGS) $(LDFLAGS) $(INSTRUMENT)' > $@
 
--include $(wildcard $(B)/*/*.d)
+-include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)
 
 run: run-packages
 	$(MAKE) all

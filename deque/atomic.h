@@ -42,6 +42,11 @@ static inline void store_release(struct atomic_u64 *a, uint64_t value)
     __atomic_store_n(&a->raw, value, __ATOMIC_RELEASE);
 }
 
+static inline uint64_t exchange_relaxed(struct atomic_u64 *a, uint64_t value)
+{
+    return __atomic_exchange_n(&a->raw, value, __ATOMIC_RELAXED);
+}
+
 static inline uint64_t exchange_acq_rel(struct atomic_u64 *a, uint64_t value)
 {
     return __atomic_exchange_n(&a->raw, value, __ATOMIC_ACQ_REL);
@@ -69,9 +74,14 @@ static inline bool cas_acq_rel(struct atomic_u64 *a, uint64_t expected, uint64_t
     return __atomic_compare_exchange_n(&a->raw, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-static inline bool cas_seq_cst(struct atomic_u64 *a, uint64_t expected, uint64_t desired)
+static inline bool cas_relaxed(struct atomic_u64 *a, uint64_t expected, uint64_t desired)
 {
-    return __atomic_compare_exchange_n(&a->raw, &expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(&a->raw, &expected, desired, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+static inline bool cas_release(struct atomic_u64 *a, uint64_t expected, uint64_t desired)
+{
+    return __atomic_compare_exchange_n(&a->raw, &expected, desired, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 static inline uint32_t load_relaxed_u32(const struct atomic_u32 *a)

@@ -46,11 +46,10 @@ static uint64_t position(const struct deque *d, const struct slot *slot)
 /* Moves floor along with shared, unless it is poisoned: then the owner clears it later. */
 static void floor_follow(struct deque *d)
 {
-    /* Relaxed: only the owner writes anything but the poison. */
+    /* Relaxed, both: only the owner writes anything but the poison, to which it loses; nothing is passed on. */
     uint64_t old = load_relaxed(&d->floor);
-    /* pairs with: scopei_deque_request; loses only to its poison */
     if (old != DEQUE_FLOOR_POISON)
-        (void)cas_acq_rel(&d->floor, old, slot_address(d->shared));
+        (void)cas_relaxed(&d->floor, old, slot_address(d->shared));
 }
 
 void scopei_deque_init(struct deque *d, struct slot *slots, uint64_t capacity, uint64_t first)
@@ -79,7 +78,8 @@ void scopei_deque_publish(struct deque *d, uint64_t count)
 /* The owner and perhaps thieves want the one task that is left, at index last.  Afterwards nothing is published. */
 static struct slot *take_last(struct deque *d, uint64_t last)
 {
-    bool won = cas_seq_cst(&d->top, last, last + 1); /* pairs with: scopei_deque_commit, its rival */
+    /* Relaxed: whoever swings it, the slot is written again only after scopei_deque_reset has looked, with acquire. */
+    bool won = cas_relaxed(&d->top, last, last + 1);
     if (won) {
         d->bottom--;
         d->shared--;
@@ -87,13 +87,13 @@ static struct slot *take_last(struct deque *d, uint64_t last)
         /* Relaxed: thieves read drift only after a release of pub that publishes something. */
         store_relaxed(&d->drift, last + 1 - position(d, d->shared));
     }
-    store_release(&d->pub, last + 1); /* pairs with: scopei_deque_peek */
+    store_relaxed(&d->pub, last + 1); /* Relaxed: publishes nothing. */
     return won ? d->bottom : NULL;
 }
 
 bool scopei_deque_starved(const struct deque *d)
 {
-    /* pairs with: scopei_deque_commit; the thief's reads of the slots come before what the owner writes there later. */
+    /* pairs with: scopei_deque_commit; the thieves' reads of the slots come before what the owner writes there later. */
     return distance(d->index, load_acquire(&d->top)) <= 0;
 }
 
@@ -104,7 +104,7 @@ struct slot *scopei_deque_take(struct deque *d)
     uint64_t last = d->index - 1;
     store_release(&d->pub, last); /* pairs with: scopei_deque_peek; release, as it may be the store that peek reads */
     fence_seq_cst();              /* pairs with: scopei_deque_peek; else both could take the same task */
-    uint64_t top = load_acquire(&d->top); /* pairs with: scopei_deque_commit */
+    uint64_t top = load_relaxed(&d->top); /* Relaxed: after the fence; slots of stolen tasks are not used before a reset. */
     if (distance(last, top) <= 0)
         return take_last(d, last);
     d->index = last;
@@ -116,14 +116,14 @@ struct slot *scopei_deque_take(struct deque *d)
 
 bool scopei_deque_withdraw(struct deque *d)
 {
-    int64_t published = distance(d->index, load_acquire(&d->top)); /* pairs with: scopei_deque_commit */
+    int64_t published = distance(d->index, load_relaxed(&d->top)); /* Relaxed: a guess, looked at again below. */
     if (published < 2)
         return false;
     uint64_t count = (uint64_t)published / 2;
     uint64_t oldest = d->index - count;
     store_release(&d->pub, oldest); /* pairs with: scopei_deque_peek; release, as it may be the store that peek reads */
     fence_seq_cst();                /* pairs with: scopei_deque_peek; else both could take the same task */
-    if (distance(oldest, load_acquire(&d->top)) <= 0) { /* pairs with: scopei_deque_commit */
+    if (distance(oldest, load_relaxed(&d->top)) <= 0) { /* Relaxed: as in scopei_deque_take. */
         store_release(&d->pub, d->index);               /* pairs with: scopei_deque_peek */
         return false;
     }
@@ -153,34 +153,34 @@ bool scopei_deque_requested(const struct deque *d)
 void scopei_deque_clear(struct deque *d, uint64_t window)
 {
     uint64_t room = (uint64_t)(d->end - d->bottom);
-    /* Exchanges, so that a request made meanwhile is either seen here or left standing.
-     * pairs with: scopei_deque_request; the caller then sees that the thief counts itself as hungry. */
-    (void)exchange_acq_rel(&d->limit, slot_address(d->bottom + (window < room ? window : room)));
-    (void)exchange_acq_rel(&d->floor, slot_address(d->shared)); /* pairs with: scopei_deque_request */
-    /* What the caller reads next may not be older than the exchanges: a thief that saw its request still standing, and left
-     * it at that, counts itself as hungry before.  pairs with: idle_sleep, help_sleep */
+    /* Exchanges, so that a request made meanwhile is either seen here or left standing.  Relaxed: the fence orders them. */
+    (void)exchange_relaxed(&d->limit, slot_address(d->bottom + (window < room ? window : room)));
+    (void)exchange_relaxed(&d->floor, slot_address(d->shared));
+    /* What the caller reads next may not be older than the exchanges: a thief does what the owner is to see, passes a fence, and
+     * then asks, or sees that its request stands already.  pairs with: steal, idle_sleep, help_sleep, spread_marks */
     fence_seq_cst();
 }
 
 void scopei_deque_request(struct deque *d)
 {
-    if (load_relaxed(&d->limit) !=
-        DEQUE_LIMIT_POISON) /* Relaxed: spares the owner's cache line when it stands already. */
-        store_release(&d->limit, DEQUE_LIMIT_POISON);  /* pairs with: scopei_deque_clear */
-    if (load_relaxed(&d->floor) != DEQUE_FLOOR_POISON) /* Relaxed: likewise. */
-        store_release(&d->floor, DEQUE_FLOOR_POISON);  /* pairs with: scopei_deque_clear */
+    /* Relaxed, all: the caller has passed a fence after what the owner is to see.  The loads spare the owner's cache line
+     * when the request stands already. */
+    if (load_relaxed(&d->limit) != DEQUE_LIMIT_POISON)
+        store_relaxed(&d->limit, DEQUE_LIMIT_POISON);
+    if (load_relaxed(&d->floor) != DEQUE_FLOOR_POISON)
+        store_relaxed(&d->floor, DEQUE_FLOOR_POISON);
 }
 
 uint64_t scopei_deque_stealable(const struct deque *d)
 {
-    uint64_t top = load_acquire(&d->top);                     /* pairs with: scopei_deque_commit */
-    int64_t published = distance(load_acquire(&d->pub), top); /* pairs with: scopei_deque_publish */
+    uint64_t top = load_relaxed(&d->top); /* Relaxed, both: at a glance. */
+    int64_t published = distance(load_relaxed(&d->pub), top);
     return published > 0 ? (uint64_t)published : 0;
 }
 
 enum theft_result scopei_deque_peek(const struct deque *d, struct theft *theft)
 {
-    theft->index = load_acquire(&d->top); /* pairs with: take_last, scopei_deque_commit; not older than what they saw */
+    theft->index = load_relaxed(&d->top); /* Relaxed: the fence orders it. */
     fence_seq_cst();                      /* pairs with: scopei_deque_take */
     uint64_t pub = load_acquire(&d->pub); /* pairs with: scopei_deque_publish */
     if (distance(pub, theft->index) <= 0)
@@ -196,6 +196,6 @@ enum theft_result scopei_deque_peek(const struct deque *d, struct theft *theft)
 
 bool scopei_deque_commit(struct deque *d, const struct theft *theft)
 {
-    /* pairs with: take_last, its rival, and scopei_deque_reset, which lets the slot be rewritten after we have read it. */
-    return cas_seq_cst(&d->top, theft->index, theft->index + 1);
+    /* Release: pairs with: scopei_deque_starved, by which scopei_deque_reset lets the slot be rewritten: not before we have read it. */
+    return cas_release(&d->top, theft->index, theft->index + 1);
 }

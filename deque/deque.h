@@ -142,7 +142,7 @@ bool scopei_deque_starved(const struct deque *d);
 bool scopei_deque_requested(const struct deque *d);
 
 /* Clears the request.  The next push that fails is the one after window more pushes, a request, or a full deque.
- * What the asking thief did before deque_request is visible afterwards. */
+ * If the asking thief passed a fence before deque_request, what it did before that is visible afterwards. */
 void scopei_deque_clear(struct deque *d, uint64_t window);
 
 /* ------------------------------------------------------------------------------------------------- Thieves, anybody */

@@ -67,8 +67,10 @@ static bool steal(struct worker *w, struct worker *victim, const struct goal *go
         if (scopei_deque_commit(&victim->deque, &theft))
             break;
     }
-    if (!scopei_deque_stealable(&victim->deque))
+    if (!scopei_deque_stealable(&victim->deque)) {
+        fence_seq_cst(); /* pairs with: scopei_deque_clear; its owner then sees that nothing is left, or our request stands */
         scopei_deque_request(&victim->deque); /* its next push or pop publishes another */
+    }
     for (size_t i = 0; i < SLOT_WORDS; i++)
         task->word[i] = theft.word[i];
     return true;
