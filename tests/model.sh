@@ -1,12 +1,13 @@
 #!/bin/bash
-# The library under all interleavings, as far as MODEL_STEPS go (tests/model), and the proof that each memory order is needed.
-# MUTANTS: only lines that match are weakened; '.' for all of them, which takes long.
+# The library under all interleavings, as far as MODEL_STEPS go (tests/model); and the proof that this finds mistakes: each memory
+# order of the lines that match MUTANTS taken away ('.' for all of them, which takes long), and known mistakes put in.
 set -u
 cd "$(dirname "$0")/.." || exit
 {
     make explorer 2>&1 || echo "not ok - the explorer is built"
     build/model/explorer --steps "${MODEL_STEPS:-1500000}"
     tests/model/mutants.pl build/model/explorer "${MUTANTS:-^deque/}" "${MUTANT_STEPS:-1000000}"
+    tests/model/seeds.pl "${MUTANT_STEPS:-1000000}"
 } | awk '
     /^1\.\./ { next }
     match($0, /^(not )?ok/) { sub(/ok( [0-9]+)?/, "ok " ++count) }

@@ -9,6 +9,7 @@
 use strict;
 use warnings;
 
+$| = 1;
 my ($explorer, $pattern, $steps) = @ARGV;
 my %weaker = (2 => {acquire => 0}, 3 => {release => 0}, 4 => {acquire => 3, release => 2}, 5 => {acquire => 3, release => 2});
 

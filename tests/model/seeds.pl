@@ -8,6 +8,7 @@
 use strict;
 use warnings;
 
+$| = 1;
 my ($steps) = @ARGV;
 
 # what, file, text, what stands there instead, scenarios
