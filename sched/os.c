@@ -106,8 +106,8 @@ bool scopei_barrier_available(void)
     return available;
 }
 
-/* About a millisecond: what the other processors have stored by now can be seen long before it is over. */
-#define SETTLING_PAUSES 50000
+/* A hundred microseconds or more: what the other processors have stored by now can be seen long before it is over. */
+#define SETTLING_PAUSES 5000
 
 /* It may be refused though it was available: out of memory, or the program has given up system calls meanwhile. */
 static void barrier_refused(void)

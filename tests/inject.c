@@ -33,7 +33,7 @@ void injection_begin(unsigned kinds, unsigned k, bool later)
 unsigned injection_end(void)
 {
     atomic_store(&struck, 0);
-    return atomic_load(&injected);
+    return atomic_exchange(&injected, 0);
 }
 
 /* True if this call is to fail, with errno set. */
@@ -69,15 +69,17 @@ STAND_IN(INJECT_MEMORY, ENOMEM, NULL, cpu_set_t *, __sched_cpualloc, (size_t cou
 STAND_IN(INJECT_THREADS, EAGAIN, EAGAIN, int, pthread_create,
          (pthread_t * thread, const pthread_attr_t *attributes, void *(*start)(void *), void *arg),
          (thread, attributes, start, arg))
-STAND_IN(INJECT_THREADS, ENOMEM, ENOMEM, int, pthread_atfork,
+
+/* Set-up. */
+STAND_IN(INJECT_SETUP, ENOMEM, ENOMEM, int, pthread_atfork,
          (void (*before)(void), void (*parent)(void), void (*child)(void)), (before, parent, child))
-STAND_IN(INJECT_THREADS, EAGAIN, EAGAIN, int, pthread_key_create, (pthread_key_t * key, void (*end)(void *)),
+STAND_IN(INJECT_SETUP, EAGAIN, EAGAIN, int, pthread_key_create, (pthread_key_t * key, void (*end)(void *)),
          (key, end))
-STAND_IN(INJECT_THREADS, ENOMEM, ENOMEM, int, pthread_setspecific, (pthread_key_t key, const void *value),
+STAND_IN(INJECT_SETUP, ENOMEM, ENOMEM, int, pthread_setspecific, (pthread_key_t key, const void *value),
          (key, value))
-STAND_IN(INJECT_THREADS, ENOENT, ENOENT, int, pthread_setname_np, (pthread_t thread, const char *name),
+STAND_IN(INJECT_SETUP, ENOENT, ENOENT, int, pthread_setname_np, (pthread_t thread, const char *name),
          (thread, name))
-STAND_IN(INJECT_THREADS, ENOMEM, ENOMEM, int, pthread_getattr_np, (pthread_t thread, pthread_attr_t *attributes),
+STAND_IN(INJECT_SETUP, ENOMEM, ENOMEM, int, pthread_getattr_np, (pthread_t thread, pthread_attr_t *attributes),
          (thread, attributes))
 
 /* Binding. */

@@ -169,6 +169,24 @@ static void in_pool(scope_fn *body, int expected)
     scope_report_fini(&report);
 }
 
+/* Waits, but not long, until another worker has come, so that it takes part in what follows. */
+static atomic_bool gathered;
+
+static int gathers(struct scope *s)
+{
+    (void)s;
+    atomic_store(&gathered, true);
+    return 0;
+}
+
+static void gather(struct scope *s)
+{
+    atomic_store(&gathered, false);
+    give(s, WAY_PLAIN, gathers);
+    for (int i = 0; i < 100 && !atomic_load(&gathered); i++)
+        sched_yield();
+}
+
 /* ---------------------------------------------------------------------------------------------------- Tasks and errors */
 
 static int fails(struct scope *s)
@@ -204,6 +222,7 @@ static int opens_inner(struct scope *s)
 static int outer_body(struct scope *s, void *arg)
 {
     (void)arg;
+    gather(s);
     for (int i = 0; i < 3; i++)
         give(s, WAY_DESCRIBED, opens_inner);
     return 0;
@@ -242,6 +261,7 @@ static void tasks_and_errors(void)
 static int every_way(struct scope *s, void *arg)
 {
     (void)arg;
+    gather(s);
     for (int i = 0; i < 2; i++)
         for (enum way way = WAY_PLAIN; way < WAYS; way++)
             give(s, way, NULL);
@@ -325,6 +345,7 @@ static int until_cancelled(struct scope *s)
 static int waits_for_the_end(struct scope *s, void *arg)
 {
     (void)arg;
+    gather(s);
     give(s, WAY_PLAIN, until_cancelled);
     return 0;
 }
@@ -356,6 +377,7 @@ static void call(void *arg)
 
 static int holds_token(struct scope *s, void *token)
 {
+    gather(s);
     for (int i = 0; i < 3; i++)
         give(s, WAY_DESCRIBED, NULL);
     CHECK_EQ_INT(scope_token_cancel(token), 1);
@@ -567,6 +589,7 @@ static void sums(struct scope *s)
 static int loops_body(struct scope *s, void *arg)
 {
     (void)arg;
+    gather(s);
     plain_loops(s);
     plain_loops(NULL);
     sums(s);
@@ -607,6 +630,7 @@ static void sort_numbers(struct scope *s, bool by_bits)
 static int sorts_body(struct scope *s, void *arg)
 {
     (void)arg;
+    gather(s);
     sort_numbers(s, false);
     sort_numbers(s, true);
     return 0;
@@ -644,6 +668,7 @@ static int pipeline_body(struct scope *s, void *arg)
 {
     const struct scope_stage stages[] = {
         {.fn = make, .arg = &made}, {.fn = pass}, {.kind = SCOPE_STAGE_IN_ORDER, .fn = pass}};
+    gather(s);
     atomic_store(&made, 0);
     atomic_store(&passed, 0);
     bool done = granted(scope_pipeline(arg ? NULL : s, stages, 3, 4, NULL), SCOPE_ENOMEM);
@@ -713,7 +738,7 @@ static void creates_pool(void)
     if (granted(scope_pool_create(&pool, &options), SCOPE_ENOMEM)) {
         unsigned got = scope_pool_workers(pool);
         CHECK(must ? got == create_workers : got >= 1 && got <= create_workers);
-        in_pool(every_way, SCOPE_OK);
+        tasks_and_errors();
         CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
     }
     pool = usual;
@@ -762,7 +787,7 @@ struct program {
 };
 
 static const struct program *current;
-static unsigned long long figure_injected, figure_survived;
+static unsigned long long figure_runs, figure_injected, figure_survived;
 
 static void run_once(void)
 {
@@ -805,6 +830,7 @@ static unsigned run_with_fault(unsigned kinds, unsigned k, bool later)
     bool good = atomic_load(&check_bad) == before;
     if (!good)
         printf("# %s: call %u of kinds 0x%x failed%s\n", current->name, k, kinds, later ? ", and all later ones" : "");
+    figure_runs += injected > 0;
     figure_injected += injected;
     figure_survived += good ? injected : 0;
     return injected;
@@ -825,7 +851,7 @@ static unsigned every_k(unsigned kinds, bool later)
 
 static void every_call(void)
 {
-    static const char *const names[] = {"memory", "threads", "binding", "hwloc", "files", "clock", "sleep", "barrier"};
+    static const char *const names[] = {"memory", "threads", "binding", "hwloc", "files", "clock", "sleep", "barrier", "setup"};
     struct scope_pool_options options = {.size = sizeof(options), .workers = current->workers};
     pool = NULL;
     if (current->workers)
@@ -841,7 +867,7 @@ static void every_call(void)
 }
 
 static const struct program programs[] = {
-    {"first_use", first_use, INJECT_MEMORY | INJECT_THREADS | INJECT_BARRIER, 0}, /* while nobody has used the library here */
+    {"first_use", first_use, INJECT_MEMORY | INJECT_THREADS | INJECT_BARRIER | INJECT_SETUP, 0}, /* before any other */
     {"tasks_and_errors", tasks_and_errors, INJECT_ALL, 1},
     {"tasks_and_errors", tasks_and_errors, INJECT_ALL, 2},
     {"policies", policies, INJECT_ALL, 2},
@@ -855,7 +881,9 @@ static const struct program programs[] = {
     {"storm", storm, INJECT_MEMORY, 1},
     {"calibrates", calibrates, INJECT_CLOCK, 1},
     {"displays", displays, INJECT_ALL - INJECT_CLOCK, 1},
+    {"creates_pool", creates_pool, INJECT_MEMORY, 1},
     {"creates_pool", creates_pool, INJECT_ALL - INJECT_CLOCK, 2},
+    {"creates_pool", creates_pool, INJECT_MEMORY | INJECT_THREADS, 5},
 };
 
 int main(int argc, char **argv)
@@ -865,6 +893,7 @@ int main(int argc, char **argv)
         if (argc < 2 || strcmp(argv[1], current->name) == 0)
             check_run(current->name, every_call);
     }
-    printf("# figures: faults_injected=%llu faults_survived=%llu\n", figure_injected, figure_survived);
+    printf("# figures: fault_runs=%llu faults_injected=%llu faults_survived=%llu\n", figure_runs, figure_injected,
+           figure_survived);
     return check_done();
 }
