@@ -73,18 +73,14 @@ STAND_IN(INJECT_THREADS, EAGAIN, EAGAIN, int, pthread_create,
 /* Set-up. */
 STAND_IN(INJECT_SETUP, ENOMEM, ENOMEM, int, pthread_atfork,
          (void (*before)(void), void (*parent)(void), void (*child)(void)), (before, parent, child))
-STAND_IN(INJECT_SETUP, EAGAIN, EAGAIN, int, pthread_key_create, (pthread_key_t * key, void (*end)(void *)),
-         (key, end))
-STAND_IN(INJECT_SETUP, ENOMEM, ENOMEM, int, pthread_setspecific, (pthread_key_t key, const void *value),
-         (key, value))
-STAND_IN(INJECT_SETUP, ENOENT, ENOENT, int, pthread_setname_np, (pthread_t thread, const char *name),
-         (thread, name))
+STAND_IN(INJECT_SETUP, EAGAIN, EAGAIN, int, pthread_key_create, (pthread_key_t * key, void (*end)(void *)), (key, end))
+STAND_IN(INJECT_SETUP, ENOMEM, ENOMEM, int, pthread_setspecific, (pthread_key_t key, const void *value), (key, value))
+STAND_IN(INJECT_SETUP, ENOENT, ENOENT, int, pthread_setname_np, (pthread_t thread, const char *name), (thread, name))
 STAND_IN(INJECT_SETUP, ENOMEM, ENOMEM, int, pthread_getattr_np, (pthread_t thread, pthread_attr_t *attributes),
          (thread, attributes))
 
 /* Binding. */
-STAND_IN(INJECT_BINDING, EPERM, -1, int, sched_getaffinity, (pid_t pid, size_t size, cpu_set_t *set),
-         (pid, size, set))
+STAND_IN(INJECT_BINDING, EPERM, -1, int, sched_getaffinity, (pid_t pid, size_t size, cpu_set_t *set), (pid, size, set))
 STAND_IN(INJECT_BINDING, EPERM, -1, int, sched_setaffinity, (pid_t pid, size_t size, const cpu_set_t *set),
          (pid, size, set))
 STAND_IN(INJECT_BINDING, ENOSYS, -1, int, sched_getcpu, (void), ())
@@ -162,8 +158,8 @@ static int wakes_early(pthread_mutex_t *lock)
     return pthread_mutex_lock(lock);
 }
 
-STAND_IN(INJECT_SLEEP, 0, wakes_early(lock), int, pthread_cond_wait, (pthread_cond_t * condition, pthread_mutex_t *lock),
-         (condition, lock))
+STAND_IN(INJECT_SLEEP, 0, wakes_early(lock), int, pthread_cond_wait,
+         (pthread_cond_t * condition, pthread_mutex_t *lock), (condition, lock))
 STAND_IN(INJECT_SLEEP, 0, wakes_early(lock), int, pthread_cond_timedwait,
          (pthread_cond_t * condition, pthread_mutex_t *lock, const struct timespec *until), (condition, lock, until))
 

@@ -8,15 +8,15 @@
 
 /* What fails. */
 enum injected {
-    INJECT_MEMORY = 1,   /* malloc and its like, mmap */
-    INJECT_THREADS = 2,  /* starting a thread */
-    INJECT_BINDING = 4,  /* asking where threads run and may run, and saying it */
-    INJECT_HWLOC = 8,    /* hwloc's calls */
-    INJECT_FILES = 16,   /* opening, reading, writing, closing; sigaction */
-    INJECT_CLOCK = 32,   /* clock_gettime */
-    INJECT_SLEEP = 64,   /* futex and pthread_cond_*wait return early: EINTR, EAGAIN, or for no reason */
+    INJECT_MEMORY = 1,    /* malloc and its like, mmap */
+    INJECT_THREADS = 2,   /* starting a thread */
+    INJECT_BINDING = 4,   /* asking where threads run and may run, and saying it */
+    INJECT_HWLOC = 8,     /* hwloc's calls */
+    INJECT_FILES = 16,    /* opening, reading, writing, closing; sigaction */
+    INJECT_CLOCK = 32,    /* clock_gettime */
+    INJECT_SLEEP = 64,    /* futex and pthread_cond_*wait return early: EINTR, EAGAIN, or for no reason */
     INJECT_BARRIER = 128, /* membarrier */
-    INJECT_SETUP = 256   /* pthread_atfork, thread-specific data, names of threads */
+    INJECT_SETUP = 256    /* pthread_atfork, thread-specific data, names of threads */
 };
 #define INJECT_KINDS 9
 #define INJECT_ALL ((1u << INJECT_KINDS) - 1)

@@ -36,10 +36,12 @@ all_can_fail()
 # Each row of ARCHITECTURE.md's table of faults names tests that are there: `program: subtest`.
 promises_have_tests()
 {
-    local program subtest bad=0
+    local program subtest bad=0 rows=0
     while read -r program subtest; do
+        rows=$((rows + 1))
         grep -qs "\"$subtest\"" "tests/$program.c" || { echo "no $subtest in tests/$program.c"; bad=1; }
     done < <(sed -n '/^## Promises under faults/,/^## /p' ARCHITECTURE.md | grep -oE '`[a-z_0-9]+: [a-z_0-9]+`' | tr -d '`:')
+    ((rows >= 40)) || { echo "only $rows tests named"; bad=1; }
     return $bad
 }
 

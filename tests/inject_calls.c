@@ -120,8 +120,8 @@ static void give(struct scope *s, enum way way, int (*then)(struct scope *s))
     struct piece *piece = piece_new(then);
     int status = spawn_by(way, s, piece);
     piece->status = status;
-    CHECK(status == SCOPE_OK || (status == SCOPE_ENOMEM && !must) || (status == SCOPE_ECANCELED && scope_cancelled(s)) ||
-          (status == SCOPE_EAGAIN && way == WAY_TRY));
+    CHECK(status == SCOPE_OK || (status == SCOPE_ENOMEM && !must) ||
+          (status == SCOPE_ECANCELED && scope_cancelled(s)) || (status == SCOPE_EAGAIN && way == WAY_TRY));
 }
 
 static void ledger_begin(void)
@@ -183,7 +183,7 @@ static void gather(struct scope *s)
 {
     atomic_store(&gathered, false);
     give(s, WAY_PLAIN, gathers);
-    for (int i = 0; i < 100 && !atomic_load(&gathered); i++)
+    for (int i = 0; i < 30 && !atomic_load(&gathered); i++)
         sched_yield();
 }
 
@@ -208,8 +208,8 @@ static int opens_inner(struct scope *s)
 {
     struct scope_token *token = scope_token_create();
     const struct scope_local local = {.key = &pool, .value = s};
-    struct scope_options options = {.size = sizeof(options), .token = token, .name = "inner", .policy = SCOPE_COLLECT,
-                                    .locals = &local};
+    struct scope_options options = {
+        .size = sizeof(options), .token = token, .name = "inner", .policy = SCOPE_COLLECT, .locals = &local};
     struct scope_report report;
     CHECK(token || !must);
     int status = ledger_run(&options, &report, inner_body, s);
@@ -254,6 +254,42 @@ static void tasks_and_errors(void)
     CHECK_EQ_INT(report.group.total, report.failed);
     check_errors(&report);
     scope_report_fini(&report);
+}
+
+/* -------------------------------------------------------------------------------------------------- Blocks and results */
+
+SCOPE_RESULT(int, doubled, int);
+
+static int doubled(struct scope *s, int a, int *result)
+{
+    (void)s;
+    dawdle();
+    *result = 2 * a;
+    return 0;
+}
+
+static int holds_block(struct scope *outer, void *arg)
+{
+    struct doubled_result results[2] = {0};
+    int status = SCOPE_EINVAL, value = 0;
+    (void)arg;
+    gather(outer);
+    SCOPE(s, NULL, &status)
+    {
+        for (int i = 0; i < 2; i++)
+            CHECK_EQ_INT(doubled_start(s, &results[i], i), SCOPE_OK);
+    }
+    bool opened = granted(status, SCOPE_ENOMEM);
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ_INT(doubled_get(&results[i], &value), opened ? SCOPE_OK : SCOPE_EINVAL);
+        CHECK_EQ_INT(value, opened ? 2 * i : 0);
+    }
+    return 0;
+}
+
+static void blocks_and_results(void)
+{
+    in_pool(holds_block, SCOPE_OK);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ Policies */
@@ -495,6 +531,35 @@ static int mark_items(struct scope *s, size_t begin, size_t end, void *arg)
     return 0;
 }
 
+static int mark_rectangle(struct scope *s, struct scope_range rows, struct scope_range columns, void *arg)
+{
+    (void)s;
+    dawdle();
+    for (size_t i = rows.begin; i < rows.end; i++)
+        for (size_t j = columns.begin; j < columns.end; j++)
+            ((uint64_t *)arg)[i * 4 + j]++;
+    return 0;
+}
+
+static int mark_box(struct scope *s, struct scope_range planes, struct scope_range rows, struct scope_range columns,
+                    void *arg)
+{
+    for (size_t i = planes.begin; i < planes.end; i++)
+        (void)mark_rectangle(s, rows, columns, (uint64_t *)arg + i * 8);
+    return 0;
+}
+
+static int mark_one(struct scope *s, void *element, void *arg)
+{
+    (void)arg;
+    return mark_items(s, 0, 1, element);
+}
+
+static int mark_first(struct scope *s, void *arg)
+{
+    return mark_items(s, 0, 1, arg);
+}
+
 static int map_item(struct scope *s, const void *input, void *output, void *arg)
 {
     (void)s, (void)arg;
@@ -556,13 +621,35 @@ static void plain_loops(struct scope *s)
     uint64_t done[ITEMS] = {0}, doubled[ITEMS] = {0};
     size_t found = 0, kept = 0;
     if (granted(scope_for(s, 0, ITEMS, mark_items, done), SCOPE_ENOMEM) &&
-        granted(scope_map(s, done, sizeof(*done), doubled, sizeof(*doubled), ITEMS, NULL, map_item, NULL), SCOPE_ENOMEM))
+        granted(scope_map(s, done, sizeof(*done), doubled, sizeof(*doubled), ITEMS, NULL, map_item, NULL),
+                SCOPE_ENOMEM))
         for (int i = 0; i < ITEMS; i++)
             CHECK(done[i] == 1 && doubled[i] == 2);
     if (granted(scope_find(s, 0, ITEMS, find_last, NULL, &found), SCOPE_ENOMEM))
         CHECK_EQ_INT(found, ITEMS - 1);
     if (granted(scope_filter(s, doubled, ITEMS, sizeof(*doubled), done, is_even, NULL, &kept), SCOPE_ENOMEM))
         CHECK_EQ_INT(kept, ITEMS);
+}
+
+static void other_loops(struct scope *s)
+{
+    uint64_t done[ITEMS] = {0};
+    const struct scope_call calls[] = {{mark_first, &done[0]}, {mark_first, &done[1]}};
+    bool any = false, all = true;
+    unsigned marks = granted(
+        scope_for_2d(s, (struct scope_range){0, 4}, (struct scope_range){0, 4}, mark_rectangle, done), SCOPE_ENOMEM);
+    marks += granted(scope_for_3d(s, (struct scope_range){0, 2}, (struct scope_range){0, 2}, (struct scope_range){0, 4},
+                                  mark_box, done),
+                     SCOPE_ENOMEM);
+    marks += granted(scope_for_each(s, done, ITEMS, sizeof(*done), mark_one, NULL), SCOPE_ENOMEM);
+    for (int i = 0; i < ITEMS; i++)
+        CHECK_EQ_INT(done[i], marks);
+    marks += granted(scope_invoke(s, calls, 2), SCOPE_ENOMEM);
+    CHECK(done[0] == marks && done[1] == marks);
+    if (granted(scope_any(s, 0, ITEMS, find_last, NULL, &any), SCOPE_ENOMEM))
+        CHECK(any);
+    if (granted(scope_all(s, 0, ITEMS, find_last, NULL, &all), SCOPE_ENOMEM))
+        CHECK(!all);
 }
 
 /* Values so large that they are on the heap. */
@@ -592,6 +679,8 @@ static int loops_body(struct scope *s, void *arg)
     gather(s);
     plain_loops(s);
     plain_loops(NULL);
+    other_loops(s);
+    other_loops(NULL);
     sums(s);
     sums(NULL);
     return 0;
@@ -613,6 +702,13 @@ static int compare_numbers(const void *a, const void *b, void *arg)
     return (x > y) - (x < y);
 }
 
+static int compare_doubles(const void *a, const void *b, void *arg)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    (void)arg;
+    return (x > y) - (x < y);
+}
+
 static void sort_numbers(struct scope *s, bool by_bits)
 {
     static uint32_t numbers[NUMBERS];
@@ -627,12 +723,34 @@ static void sort_numbers(struct scope *s, bool by_bits)
             return;
 }
 
+static bool is_less(const double *a, const double *b)
+{
+    return *a < *b;
+}
+SCOPE_SORT(double, sort_doubles, is_less);
+
+static void sort_halves(struct scope *s)
+{
+    static double halves_sorted[NUMBERS], merged[NUMBERS];
+    for (int i = 0; i < NUMBERS; i++)
+        halves_sorted[i] = (double)(i * 7919 % NUMBERS);
+    CHECK_EQ_INT(sort_doubles(s, halves_sorted, NUMBERS / 2), SCOPE_OK);
+    CHECK_EQ_INT(scope_sort_double(s, halves_sorted + NUMBERS / 2, NUMBERS - NUMBERS / 2), SCOPE_OK);
+    CHECK_EQ_INT(scope_merge(s, halves_sorted, NUMBERS / 2, halves_sorted + NUMBERS / 2, NUMBERS - NUMBERS / 2, merged,
+                             sizeof(*merged), compare_doubles, NULL),
+                 SCOPE_OK);
+    for (int i = 0; i < NUMBERS; i++)
+        if (!CHECK(merged[i] == (double)i))
+            return;
+}
+
 static int sorts_body(struct scope *s, void *arg)
 {
     (void)arg;
     gather(s);
     sort_numbers(s, false);
     sort_numbers(s, true);
+    sort_halves(s);
     return 0;
 }
 
@@ -784,6 +902,7 @@ struct program {
     void (*run)(void);
     unsigned kinds;   /* that it is run with */
     unsigned workers; /* of the pool; 0: none, and each run is in a process of its own */
+    bool makes_pools;
 };
 
 static const struct program *current;
@@ -804,7 +923,8 @@ static unsigned run_here(unsigned kinds, unsigned k, bool later)
     run_once();
     unsigned injected = injection_end();
     must = true;
-    run_once();
+    if (!current->makes_pools || k % 8 == 0) /* which takes long, and is what the next k begins with, too */
+        run_once();
     return injected;
 }
 
@@ -851,7 +971,8 @@ static unsigned every_k(unsigned kinds, bool later)
 
 static void every_call(void)
 {
-    static const char *const names[] = {"memory", "threads", "binding", "hwloc", "files", "clock", "sleep", "barrier", "setup"};
+    static const char *const names[] = {"memory", "threads", "binding", "hwloc", "files",
+                                        "clock",  "sleep",   "barrier", "setup"};
     struct scope_pool_options options = {.size = sizeof(options), .workers = current->workers};
     pool = NULL;
     if (current->workers)
@@ -867,23 +988,25 @@ static void every_call(void)
 }
 
 static const struct program programs[] = {
-    {"first_use", first_use, INJECT_MEMORY | INJECT_THREADS | INJECT_BARRIER | INJECT_SETUP, 0}, /* before any other */
-    {"tasks_and_errors", tasks_and_errors, INJECT_ALL, 1},
-    {"tasks_and_errors", tasks_and_errors, INJECT_ALL, 2},
-    {"policies", policies, INJECT_ALL, 2},
-    {"deadlines", deadlines, INJECT_ALL, 2},
-    {"tokens_and_permits", tokens_and_permits, INJECT_ALL, 2},
-    {"forks", forks, INJECT_ALL, 2},
-    {"loops", loops, INJECT_ALL, 2},
-    {"sorts", sorts, INJECT_ALL, 2},
-    {"pipelines", pipelines, INJECT_ALL, 2},
-    {"guests", guests, INJECT_ALL, 2},
-    {"storm", storm, INJECT_MEMORY, 1},
-    {"calibrates", calibrates, INJECT_CLOCK, 1},
-    {"displays", displays, INJECT_ALL - INJECT_CLOCK, 1},
-    {"creates_pool", creates_pool, INJECT_MEMORY, 1},
-    {"creates_pool", creates_pool, INJECT_ALL - INJECT_CLOCK, 2},
-    {"creates_pool", creates_pool, INJECT_MEMORY | INJECT_THREADS, 5},
+    {"first_use", first_use, INJECT_MEMORY | INJECT_THREADS | INJECT_BARRIER | INJECT_SETUP, 0,
+     true}, /* before any other */
+    {"tasks_and_errors", tasks_and_errors, INJECT_ALL, 1, false},
+    {"tasks_and_errors", tasks_and_errors, INJECT_ALL, 2, false},
+    {"blocks_and_results", blocks_and_results, INJECT_ALL, 2, false},
+    {"policies", policies, INJECT_ALL, 2, false},
+    {"deadlines", deadlines, INJECT_ALL, 2, false},
+    {"tokens_and_permits", tokens_and_permits, INJECT_ALL, 2, false},
+    {"forks", forks, INJECT_ALL, 2, false},
+    {"loops", loops, INJECT_ALL, 2, false},
+    {"sorts", sorts, INJECT_ALL, 2, false},
+    {"pipelines", pipelines, INJECT_ALL, 2, false},
+    {"guests", guests, INJECT_ALL, 2, false},
+    {"storm", storm, INJECT_MEMORY, 1, false},
+    {"calibrates", calibrates, INJECT_CLOCK, 1, false},
+    {"displays", displays, INJECT_ALL - INJECT_CLOCK, 1, true},
+    {"creates_pool", creates_pool, INJECT_MEMORY, 1, true},
+    {"creates_pool", creates_pool, INJECT_ALL - INJECT_CLOCK - INJECT_HWLOC - INJECT_FILES, 2, true},
+    {"creates_pool", creates_pool, INJECT_MEMORY | INJECT_THREADS, 5, true},
 };
 
 int main(int argc, char **argv)
