@@ -1,5 +1,5 @@
 #!/bin/bash
-# Everything that the library calls can fail in tests/inject_calls.c, or has a reason here not to.
+# Everything that the library calls can fail in tests/inject_*.c, or has a reason here not to.
 . tests/check.inc
 
 # What the plain archive calls and does not have itself.
