@@ -36,6 +36,13 @@ unsigned injection_end(void)
     return atomic_exchange(&injected, 0);
 }
 
+/* ThreadSanitizer's: a child does not wait a second, before it ends, for races that others might come upon. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "atexit_sleep_ms=0";
+}
+
 /* True if this call is to fail, with errno set. */
 static bool strikes(enum injected kind, int error)
 {

@@ -210,6 +210,21 @@ struct program {
 static const struct program *current; /* that runs */
 static unsigned long long figure_runs, figure_injected, figure_survived;
 
+/* No scope is left open. */
+static inline void check_closed(void)
+{
+    char text[4000];
+    int fd[2];
+    if (!CHECK_EQ_INT(pipe(fd), 0))
+        return;
+    CHECK_EQ_INT(scope_dump(fd[1]), SCOPE_OK);
+    close(fd[1]);
+    ssize_t length = read(fd[0], text, sizeof(text) - 1);
+    close(fd[0]);
+    text[length > 0 ? length : 0] = '\0';
+    CHECK(!strstr(text, "  scope "));
+}
+
 static inline void run_once(void)
 {
     ledger_begin();
@@ -227,6 +242,7 @@ static inline unsigned run_here(unsigned kinds, unsigned k, bool later)
     must = true;
     if (!current->makes_pools || k % 8 == 0) /* which takes long, and is what the next k begins with, too */
         run_once();
+    check_closed();
     return injected;
 }
 
