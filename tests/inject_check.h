@@ -301,6 +301,8 @@ static inline void every_call(void)
             printf("# %s, %u workers, %s: none left to inject after k = %u once, %u from k on\n", current->name,
                    current->workers, names[i], once, every_k(kind, true));
     }
+    printf("# %s, %u workers, all but clock and sleep: none left to inject after k = %u from k on\n", current->name,
+           current->workers, every_k(current->kinds & ~(unsigned)(INJECT_CLOCK | INJECT_SLEEP), true));
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 

@@ -104,6 +104,7 @@ static void policies(void)
     told.on_complete = stops;
     policy_run(&limited, every_way, SCOPE_OK);
     policy_run(&limited, cancels, SCOPE_ECANCELED);
+    limited.limit = 1;
     policy_run(&limited, gives_from_inside, SCOPE_OK);
     policy_run(&race, every_way, SCOPE_OK);
     policy_run(&told, every_way, SCOPE_ECANCELED);
