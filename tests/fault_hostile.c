@@ -298,16 +298,33 @@ static void frozen_anywhere_nothing_is_lost(void)
 
 /* -------------------------------------------------------------------------------------------------------- Forks at once */
 
-static int use_both(void)
+static int until_cancelled(struct scope *s, void *arg)
+{
+    (void)arg;
+    spin_until_cancelled(s);
+    return SCOPE_ECANCELED;
+}
+
+/* A deadline comes. */
+static int use_deadline(void)
+{
+    struct scope_options options = options_of(NULL);
+    options.timeout_ns = 100000;
+    int status = scope_run_with(&options, NULL, until_cancelled, NULL);
+    return status == SCOPE_TIMEOUT ? 0 : status == SCOPE_ENOMEM || status == SCOPE_EAGAIN ? REFUSED : 6;
+}
+
+static int use_all(void)
 {
     int wrong = use_new_pool(2);
-    return wrong ? wrong : use_with(NULL, 100);
+    wrong = wrong ? wrong : use_with(NULL, 100);
+    return wrong ? wrong : use_deadline();
 }
 
 static int forks(struct scope *s, void *arg)
 {
     (void)s;
-    CHECK_EQ_INT(in_child(use_both), 0);
+    CHECK_EQ_INT(in_child(use_all), 0);
     atomic_fetch_add((atomic_uint *)arg, 1);
     return 0;
 }
@@ -319,10 +336,21 @@ static int forks_all(struct scope *s, void *arg)
     return 0;
 }
 
+static int nothing(struct scope *s, void *arg)
+{
+    (void)s, (void)arg;
+    return 0;
+}
+
 static void *uses_pools(void *stop)
 {
-    while (!atomic_load((atomic_bool *)stop))
+    struct scope_options options = options_of(NULL);
+    options.timeout_ns = HOUR_NS;
+    while (!atomic_load((atomic_bool *)stop)) {
         CHECK_EQ_INT(use_new_pool(2), 0);
+        for (int i = 0; i < 5000; i++)
+            CHECK_EQ_INT(scope_run_with(&options, NULL, nothing, NULL), SCOPE_OK);
+    }
     return NULL;
 }
 
@@ -450,7 +478,7 @@ static int use_little_memory(void)
 {
     rlim_t bytes = address_space_used() + spare_bytes;
     (void)setrlimit(RLIMIT_AS, &(struct rlimit){bytes, bytes});
-    int wrong = use_both();
+    int wrong = use_all();
     return wrong == REFUSED ? 0 : wrong;
 }
 
@@ -558,7 +586,7 @@ static int use_one_processor(void)
     if (sched_setaffinity(0, sizeof(one), &one) != 0)
         return 9;
     int wrong = use_new_pool(4);
-    return wrong ? wrong : use_both();
+    return wrong ? wrong : use_all();
 }
 
 static void one_processor_works(void)

@@ -59,6 +59,14 @@ static void use_and_destroy(struct scope_pool *pool)
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
+/* All that it has are asleep in the end, and count as that; or this hangs. */
+static void await_sleep(const struct scope_pool *pool)
+{
+    while (pool->workers > 1 &&
+           (load_acquire(&pool->idle.sleeping) != pool->workers || load_acquire(&pool->idle.searching)))
+        sched_yield();
+}
+
 static void refuse_threads(unsigned workers, int allowed, bool all_later)
 {
     struct scope_pool *pool;
@@ -75,6 +83,7 @@ static void refuse_threads(unsigned workers, int allowed, bool all_later)
         CHECK_EQ_INT(got, allowed); /* refused once: as many as had been started */
     if (all_later && allowed == 0)
         CHECK_EQ_INT(got, 1); /* guests only */
+    await_sleep(pool);
     use_and_destroy(pool);
 }
 
@@ -146,6 +155,8 @@ static void refused_spare_leaves_its_work_for_later(void)
     }
     unsigned refused = injection_end();
     CHECK(refused >= 1 && refused <= 2); /* a worker tries once */
+    for (uint64_t i = pool->workers; i < load_acquire(&pool->slots); i++)
+        CHECK_EQ_INT(load_acquire(&pool->slot[i]->guest), 0); /* a guest may have what was meant for the spare */
     use_and_destroy(pool);
 }
 

@@ -190,9 +190,10 @@ static void sums(struct scope *s)
 {
     static const struct large zero;
     static struct large total; /* one thread at a time */
-    uint64_t results[ITEMS], counts[4] = {0};
+    uint64_t results[ITEMS] = {0}, counts[4] = {0};
     const struct scope_reduction sum = {sizeof(zero), &zero, add_items, combine, NULL, 1};
     const struct scope_prefix prefix = {sizeof(zero), &zero, scan_items, combine, results, 1};
+    total.sum = 0;
     if (granted(scope_reduce(s, 0, ITEMS, &sum, &total), SCOPE_ENOMEM))
         CHECK_EQ_INT(total.sum, ITEMS * (ITEMS - 1) / 2);
     if (granted(scope_scan(s, 0, ITEMS, &prefix, NULL), SCOPE_ENOMEM))

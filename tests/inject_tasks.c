@@ -170,12 +170,21 @@ static void forks_with_pool(void)
     CHECK_EQ_INT(scope_pool_destroy(options.pool), SCOPE_OK);
 }
 
+static int sets_deadline(struct scope *s, void *arg)
+{
+    uint64_t then = scope_now_ns() + HOUR_NS;
+    bool set = granted(scope_set_deadline(s, then), SCOPE_EAGAIN);
+    CHECK(scope_deadline(s) == (set ? then : 0));
+    return every_way(s, arg);
+}
+
 /* What a process does once: the default pool, the thread that watches deadlines, what is said to the C library. */
 static void first_use(void)
 {
     struct scope_options options = options_of(NULL);
     struct scope_report report;
     tasks_and_errors();
+    (void)ledger_run(&options, &report, sets_deadline, NULL);
     options.timeout_ns = HOUR_NS;
     int status = ledger_run(&options, &report, every_way, NULL);
     CHECK(status == SCOPE_OK || (!must && (status == SCOPE_ENOMEM || status == SCOPE_EAGAIN)));
