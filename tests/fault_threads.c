@@ -228,8 +228,11 @@ static int cancels(struct scope *s, void *arg)
            !scopei_deque_requested(&worker_self()->deque))
         sched_yield();
     CHECK(scope_spawn(s, opens_until_cancelled, cancellation) == SCOPE_OK);
-    while (!atomic_load(&cancellation->begun))
-        os_pause();
+    for (unsigned i = 1; !atomic_load(&cancellation->begun); i++)
+        if (i % 1024) /* else it may wait for our processor */
+            os_pause();
+        else
+            sched_yield();
     for (unsigned i = 0; i < cancellation->delay % 512; i++)
         fence_compiler();
     CHECK(cancellation->token ? scope_token_cancel(cancellation->token) == 1 : scope_cancel(s) == 1);
