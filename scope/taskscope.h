@@ -87,7 +87,7 @@ enum scope_status {
     SCOPE_EDEPTH = -7006,    /* more scopes open inside each other than a worker holds (8192); nothing was done */
     SCOPE_EPERM = -7007,     /* not allowed from this thread: it is not inside the scope; nothing was done */
     SCOPE_EBUSY = -7008,     /* the pool still has open scopes, or the task has not ended; nothing was done */
-    SCOPE_EAGAIN = -7009,    /* the scope's limit is reached, or the system refused a thread, or the time; nothing was done */
+    SCOPE_EAGAIN = -7009,    /* the limit is reached, or the system refused a thread or the time; nothing was done */
     SCOPE_EFORK = -7010,     /* the pool belongs to the process that this one was forked from; nothing was done */
     SCOPE_ENOWINNER = -7011, /* outcome of SCOPE_RACE: nobody took part */
 };

@@ -99,12 +99,20 @@ static int use_new_pool(unsigned workers)
     return scope_pool_destroy(pool) == SCOPE_OK ? wrong : 5;
 }
 
+static void signals_let_in(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
+}
+
 static pid_t child_start(int (*fn)(void))
 {
     (void)fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
-        (void)alarm(100);
+        signals_let_in(); /* a worker's are blocked */
+        (void)alarm(50);
         _exit(fn());
     }
     CHECK(child > 0);
@@ -189,14 +197,6 @@ static void ice_end(void)
     close(ice[1]);
 }
 
-static void let_freeze(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGUSR2);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-}
-
 struct ward {
     struct scope_pool *pool;
     struct use use;
@@ -208,7 +208,7 @@ static int freezes(struct scope *s, void *arg)
     struct ward *ward = arg;
     for (int i = 0; i < LEAVES; i++)
         CHECK_EQ_INT(scope_spawn(s, leaf, &ward->use), SCOPE_OK);
-    let_freeze();
+    signals_let_in();
     raise(SIGUSR2);
     return tally_end(&ward->tally, 0);
 }
@@ -248,7 +248,7 @@ static int joins_wards(struct scope *s, void *arg)
 {
     unsigned i = atomic_load(&warded);
     (void)s, (void)arg;
-    let_freeze();
+    signals_let_in();
     wards[i] = pthread_self();
     atomic_store(&warded, i + 1);
     return 0;
@@ -414,9 +414,7 @@ static int overflows(struct scope *s, void *watched)
     (void)s;
     if (pthread_equal(pthread_self(), first_thread) || atomic_fetch_add(&overflowing, 1))
         return 0;
-    sigset_t none;
-    sigemptyset(&none);
-    pthread_sigmask(SIG_SETMASK, &none, NULL);
+    signals_let_in();
     if (*(bool *)watched)
         stack_watch();
     return (int)recurse(0);
