@@ -37,7 +37,7 @@ HEADERS := $(sort $(wildcard scope/taskscope*.h))
 LIBRARY := $(sort $(wildcard deque/*.c sched/*.c scope/*.c))
 TREEPACK := $(sort $(wildcard examples/treepack*.c))
 EXAMPLES := $(filter-out $(TREEPACK),$(sort $(wildcard examples/*.c)))
-TESTS := $(sort $(foreach p,deque sched scope scenario stress fault fuzz,$(wildcard tests/$(p)_*.c)))
+TESTS := $(sort $(foreach p,deque sched scope scenario stress fault inject fuzz,$(wildcard tests/$(p)_*.c)))
 
 # What Debian 12 needs for `make run`, and what `make test` needs beyond it.
 RUN_PACKAGES = gcc libc6-dev pkg-config libhwloc-dev zlib1g-dev nettle-dev libarchive-dev pigz perl
@@ -61,6 +61,14 @@ $(B)/examples/%: $(B)/examples/%.o $(B)/libtaskscope.a
 
 $(B)/tests/%: $(B)/tests/%.o $(B)/libtaskscope.a
 	$(LINK) -o $@ $^ $(LIBS) -lm
+
+# Programs that make the system fail: in their copy of the archive, a call of F goes to inject_F, if tests/inject.c has that.
+INJECTED := $(filter $(B)/tests/inject_% $(B)/tests/fault_%,$(TESTS:%.c=$(B)/%))
+$(INJECTED): $(B)/tests/%: $(B)/tests/%.o $(B)/tests/inject.o $(B)/libtaskscope-inject.a
+	$(LINK) -o $@ $^ $(LIBS) -lm
+$(B)/libtaskscope-inject.a: $(B)/libtaskscope.a $(B)/tests/inject.o
+	nm -g --defined-only $(B)/tests/inject.o | sed -n 's/.* T inject_\(.*\)/\1 inject_\1/p' > $@.names
+	objcopy --redefine-syms=$@.names $< $@
 
 # Examples and tests find the public header as users do; the library itself includes "scope/taskscope.h".
 $(B)/examples/%.o $(B)/tests/%.o $(B)/tests/model/%.o: private FLAGS += -I scope

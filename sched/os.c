@@ -37,7 +37,8 @@ bool scopei_unpark(struct parker *parker)
 uint64_t scopei_now_ns(void)
 {
     struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+        return NO_TIME;
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
@@ -62,9 +63,10 @@ double scopei_tick_ns(struct instant before)
     struct instant now;
     do
         now = scopei_instant();
-    while (now.ns - before.ns < TICK_BASE_NS);
+    while (now.ns != NO_TIME && now.ns - before.ns < TICK_BASE_NS);
     uint64_t ticks = now.ticks - before.ticks;
-    return ticks ? (double)(now.ns - before.ns) / (double)ticks : 1;
+    bool timed = now.ns != NO_TIME && before.ns != NO_TIME;
+    return timed && ticks ? (double)(now.ns - before.ns) / (double)ticks : 1;
 }
 
 uint64_t scopei_tick_cost(void)
@@ -94,14 +96,33 @@ int scopei_cpu(void)
     return sched_getcpu();
 }
 
+static struct atomic_u32 barrier_wanted; /* 1: somebody relies on scopei_barrier_all */
+
 bool scopei_barrier_available(void)
 {
-    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+    bool available = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+    if (available)
+        store_relaxed_u32(&barrier_wanted, 1); /* Relaxed: seen by who sees a pool that relies on it. */
+    return available;
+}
+
+/* A hundred microseconds or more: what the other processors have stored by now can be seen long before it is over. */
+#define SETTLING_PAUSES 5000
+
+/* It may be refused though it was available: out of memory, or the program has given up system calls meanwhile. */
+static void barrier_refused(void)
+{
+    if (!load_relaxed_u32(&barrier_wanted)) /* Relaxed: see above. */
+        return;
+    if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0)
+        for (int i = 0; i < SETTLING_PAUSES; i++)
+            os_pause();
 }
 
 void scopei_barrier_all(void)
 {
     int saved = errno;
-    (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
+        barrier_refused();
     errno = saved;
 }

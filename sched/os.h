@@ -21,8 +21,11 @@ void scopei_park(struct parker *parker);
 /* Wakes the owner, or spares it its next sleep.  Any thread; async-signal-safe.  Returns true if it made a system call. */
 bool scopei_unpark(struct parker *parker);
 
-/* Nanoseconds of the monotonic clock. */
+/* Nanoseconds of the monotonic clock.  Never 0, which elsewhere stands for: not yet. */
 uint64_t scopei_now_ns(void);
+
+/* What that is if the system refuses the time. */
+#define NO_TIME 1
 
 /* Zeroed memory whose pages exist once they are touched; NULL: out of memory. */
 void *scopei_map(size_t size);
@@ -34,7 +37,8 @@ int scopei_cpu(void);
 /* Prepares scopei_barrier_all; false: the system has none, and whoever relies on it must fence. */
 bool scopei_barrier_available(void);
 
-/* Every running thread of the process passes a full fence before this returns.  Async-signal-safe. */
+/* Every running thread of the process passes a full fence before this returns, if anybody relies on it: if the above has ever
+ * returned true.  Async-signal-safe. */
 void scopei_barrier_all(void);
 
 /* A clock that is quick to read; how long a tick is, a pool finds out when it is made (scopei_tick_ns). */

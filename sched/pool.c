@@ -55,6 +55,7 @@ static void fork_child(void)
 
 static pthread_key_t end_key; /* const struct pool_hooks *: of a thread that has been a worker */
 static bool end_watched;      /* I: there is such a key */
+static bool fork_watched;     /* under the lock `making`, but for the first time */
 
 /* The thread ends, and all it had on its stack has ended. */
 static void thread_ends(void *hooks)
@@ -72,10 +73,18 @@ static void thread_take(struct worker *w)
     worker_self_set(w);
 }
 
-/* Once, before the first pool. */
+/* False: out of memory. */
+static bool fork_watch(void)
+{
+    if (!fork_watched)
+        fork_watched = pthread_atfork(fork_before, fork_parent, fork_child) == 0;
+    return fork_watched;
+}
+
+/* Once, before the first pool; and before the lock, which a fork would leave taken in the child until forks are watched. */
 static void process_prepare(void)
 {
-    (void)pthread_atfork(fork_before, fork_parent, fork_child);
+    (void)fork_watch();
     end_watched = pthread_key_create(&end_key, thread_ends) == 0;
 }
 
@@ -307,7 +316,7 @@ static void pool_start(struct scope_pool *pool, unsigned wanted)
 static struct scope_pool *pool_make(unsigned workers, const struct pool_hooks *hooks)
 {
     struct instant begun = scopei_instant();
-    struct scope_pool *pool = calloc(1, sizeof(*pool));
+    struct scope_pool *pool = fork_watch() ? calloc(1, sizeof(*pool)) : NULL;
     struct topology *topology = pool ? scopei_topology_create(workers, POOL_WORKERS_MAX) : NULL;
     if (!topology) {
         free(pool);

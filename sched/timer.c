@@ -2,6 +2,7 @@
 #include "sched/timer.h"
 #include "sched/os.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -45,19 +46,21 @@ static void list_insert(struct timer *timer)
 
 static void *timer_main(void *arg)
 {
+    uint64_t passed = 0; /* the time that a sleep has ended at: the clock may be refused */
     (void)arg;
     pthread_mutex_lock(&timers.lock);
     for (;;) {
         struct timer *first = timers.first;
         if (!first) {
             pthread_cond_wait(&timers.changed, &timers.lock);
-        } else if (scopei_now_ns() >= first->when_ns) {
+        } else if (passed >= first->when_ns || scopei_now_ns() >= first->when_ns) {
             list_remove(first);
             first->fire(first); /* under the lock, so that disarm waits for it */
         } else {
-            struct timespec until = {.tv_sec = (time_t)(first->when_ns / 1000000000),
-                                     .tv_nsec = (long)(first->when_ns % 1000000000)};
-            (void)pthread_cond_timedwait(&timers.changed, &timers.lock, &until);
+            uint64_t end = first->when_ns;
+            struct timespec until = {.tv_sec = (time_t)(end / 1000000000), .tv_nsec = (long)(end % 1000000000)};
+            if (pthread_cond_timedwait(&timers.changed, &timers.lock, &until) == ETIMEDOUT)
+                passed = end;
         }
     }
     return NULL;

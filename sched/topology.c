@@ -189,7 +189,7 @@ static bool cores_find(struct topology *t, hwloc_topology_t machine)
             return false;
         t->cores++;
     }
-    return true;
+    return t->cores > 0;
 }
 
 /* Each processor of the binding, next to each other.  False: out of memory. */

@@ -91,6 +91,8 @@ bool scopei_special_begin(struct scope *s, const struct scope_options *options)
     uint64_t deadline_ns = options->deadline_ns;
     if (options->timeout_ns) {
         uint64_t now = scopei_now_ns();
+        if (now == NO_TIME)
+            return false;
         uint64_t end = options->timeout_ns < UINT64_MAX - now ? now + options->timeout_ns : UINT64_MAX;
         if (!deadline_ns || end < deadline_ns)
             deadline_ns = end;

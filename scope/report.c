@@ -30,7 +30,7 @@ const char *scope_strerror(int code)
     case SCOPE_EBUSY:
         return "the pool has open scopes, or the caller is one of its workers";
     case SCOPE_EAGAIN:
-        return "the scope's limit is reached, or the system refused a thread";
+        return "the scope's limit is reached, or the system refused a thread or the time";
     case SCOPE_EFORK:
         return "the pool belongs to the parent process";
     case SCOPE_ENOWINNER:

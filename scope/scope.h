@@ -366,7 +366,7 @@ static inline bool special_watched(const struct scope *s)
 /* Gives s, which is being opened, what the options ask for.  The deadline is set by scopei_special_begin. */
 void scopei_special_init(struct scope *s, const struct scope_options *options);
 
-/* s is visible, its body about to run.  False: the system refused the thread that watches deadlines. */
+/* s is visible, its body about to run.  False: the system refused the thread that watches deadlines, or the time. */
 bool scopei_special_begin(struct scope *s, const struct scope_options *options);
 
 /* All tasks of s have ended: its deadline is no longer looked at. */

@@ -90,7 +90,7 @@ enum scope_status {
     SCOPE_EDEPTH = -7006,    /* more scopes open inside each other than a worker holds (8192); nothing was done */
     SCOPE_EPERM = -7007,     /* not allowed from this thread: it is not inside the scope; nothing was done */
     SCOPE_EBUSY = -7008,     /* the pool still has open scopes, or the task has not ended; nothing was done */
-    SCOPE_EAGAIN = -7009,    /* the scope's limit is reached, or the system refused a thread; nothing was done */
+    SCOPE_EAGAIN = -7009,    /* the limit is reached, or the system refused a thread or the time; nothing was done */
     SCOPE_EFORK = -7010,     /* the pool belongs to the process that this one was forked from; nothing was done */
     SCOPE_ENOWINNER = -7011, /* outcome of SCOPE_RACE: nobody took part */
 };
@@ -299,8 +299,8 @@ bool scope_error_has_code(const struct scope_error *error, void *arg);
 SCOPEI_INLINE int scope_run(scope_fn *body, void *arg);
 
 /* The same with options and a report, either of which may be NULL.  On SCOPE_EINVAL the report is not touched: test what is
- * returned.  Also returns SCOPE_TIMEOUT; SCOPE_ENOWINNER; SCOPE_EAGAIN: the system refused the thread that watches deadlines, and
- * the body was not run.  The report, and scope_dump, say where the call stands. */
+ * returned.  Also returns SCOPE_TIMEOUT; SCOPE_ENOWINNER; SCOPE_EAGAIN: the system refused the thread that watches deadlines, or
+ * the time, and the body was not run.  The report, and scope_dump, say where the call stands. */
 int scope_run_with(const struct scope_options *options, struct scope_report *report, scope_fn *body, void *arg);
 int scope_run_at(const char *file, int line, const struct scope_options *options, struct scope_report *report,
                  scope_fn *body, void *arg);
@@ -384,7 +384,7 @@ int scope_dump(int fd);
 /* Has scope_dump(2) called on each signal of that number, say SIGUSR1.  Returns SCOPE_OK or SCOPE_EINVAL. */
 int scope_dump_on_signal(int signal_number);
 
-/* Nanoseconds of the monotonic clock.  Any thread. */
+/* Nanoseconds of the monotonic clock; 1 if the system refuses the time.  Any thread. */
 uint64_t scope_now_ns(void);
 
 /* When s will be cancelled if nothing else happens: the earliest deadline of s and of the scopes around it, up to the first
@@ -455,7 +455,8 @@ SCOPEI_INLINE int scope_fork2(struct scope *s, scope_fn *f, void *a, scope_fn *g
  * Typed tasks are not counted as tasks of the scope, since they are joined as calls are.  They may spawn into it, and run scopes
  * of their own: that costs some tens of nanoseconds more than elsewhere, and at most 1000 or so of such scopes inside each
  * other are possible in a pool.
- * More than 4096 forks that wait to be joined: the next ones run at once. */
+ * More than 4096 forks that wait to be joined: the next ones run at once; if there is no memory for the result of one, the scope
+ * fails with SCOPE_ENOMEM. */
 struct scope_strand {
     struct scopei_slot *at;       /* where the next fork goes */
     struct scopei_worker *worker; /* whose deque it is */

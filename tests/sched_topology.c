@@ -42,8 +42,8 @@ int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *set)
 /* What a test begins with: nothing asked for, this machine, the inherited mask. */
 static void begin(void)
 {
-    static const char *const names[] = {"SCOPE_NUM_WORKERS", "OMP_NUM_THREADS",  "HWLOC_SYNTHETIC",
-                                        "HWLOC_XMLFILE",     "HWLOC_THISSYSTEM", "HWLOC_COMPONENTS"};
+    static const char *const names[] = {"SCOPE_NUM_WORKERS", "OMP_NUM_THREADS",  "HWLOC_SYNTHETIC",   "HWLOC_XMLFILE",
+                                        "HWLOC_THISSYSTEM",  "HWLOC_COMPONENTS", "HWLOC_PLUGINS_PATH"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         (void)unsetenv(names[i]);
     kernel_set_size = 0;
