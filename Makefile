@@ -24,10 +24,13 @@ MANDIR ?= $(PREFIX)/share/man
 
 CFLAGS ?= -O2 -g
 WERROR ?= -Werror
+# Fortify needs optimization, and would hide calls from sanitizers.
+FORTIFY = $(if $(filter -O1 -O2 -O3,$(CFLAGS)),$(if $(filter -fsanitize=%,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+HARDENING = -fstack-protector-strong $(FORTIFY)
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wpointer-arith \
 	-Wcast-qual -Wvla $(WERROR)
-FLAGS = -std=c11 -D_GNU_SOURCE -iquote . -fPIC -pthread $(WARNINGS) $(CFLAGS)
-LINK = $(CC) $(FLAGS) $(LDFLAGS)
+FLAGS = -std=c11 -D_GNU_SOURCE -iquote . -fPIC -pthread $(WARNINGS) $(HARDENING) $(CFLAGS)
+LINK = $(CC) $(FLAGS) -Wl,-z,relro,-z,now $(LDFLAGS)
 LIBS = -lhwloc -pthread
 
 HEADERS := $(sort $(wildcard scope/taskscope*.h))
@@ -39,7 +42,7 @@ TESTS := $(sort $(foreach p,deque sched scope scenario stress fault,$(wildcard t
 # What Debian 12 needs for `make run`, and what `make test` needs beyond it.
 RUN_PACKAGES = gcc libc6-dev pkg-config libhwloc-dev zlib1g-dev nettle-dev libarchive-dev pigz perl
 TEST_PACKAGES = $(RUN_PACKAGES) g++ clang-14 clang-19 libclang-rt-14-dev libclang-rt-19-dev llvm-14 llvm-19 \
-	binutils util-linux valgrind groff-base
+	binutils util-linux valgrind groff-base clang-tidy-19 cppcheck
 
 all: $(B)/libtaskscope.a $(B)/treepack $(EXAMPLES:%.c=$(B)/%)
 tests: $(TESTS:%.c=$(B)/%)
@@ -141,8 +144,7 @@ SOURCES = $(wildcard deque/*.[ch] sched/*.[ch] scope/*.[ch] examples/*.[ch] test
 format:
 	clang-format -i $(SOURCES)
 lint:
-	clang-tidy --quiet --checks='-*,clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters' \
-		$(filter %.c,$(SOURCES)) -- $(FLAGS) -I scope
+	clang-tidy-19 --quiet $(LIBRARY) tests/header_use.c -- $(FLAGS) -I scope
 
 clean:
 	rm -rf build
