@@ -63,7 +63,9 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libtaskscope.a
 	$(LINK) -o $@ $^ $(LIBS) -lm
 
 # Examples and tests find the public header as users do; the library itself includes "scope/taskscope.h".
-$(B)/examples/%.o $(B)/tests/%.o: private FLAGS += -I scope
+$(B)/examples/%.o: private FLAGS += -I scope
+# Fortify wants the result of every write looked at, which tests need not.
+$(B)/tests/%.o: private FLAGS += -I scope -U_FORTIFY_SOURCE
 
 # So that an exception, or the end of a thread, passes scope_run in order; costs nothing otherwise.  SCOPE_DEBUG is for users.
 $(LIBRARY:%.c=$(B)/%.o): private FLAGS += -fexceptions -USCOPE_DEBUG

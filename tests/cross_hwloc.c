@@ -96,18 +96,19 @@ int hwloc_topology_init(hwloc_topology_t *topology)
     return -1;
 }
 
-#define NEVER(type, name, ...) \
-    type name(__VA_ARGS__)     \
-    {                          \
-        abort();               \
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#define NEVER(...) \
+    __VA_ARGS__    \
+    {              \
+        abort();   \
     }
-NEVER(void, hwloc_topology_destroy, hwloc_topology_t topology)
-NEVER(int, hwloc_topology_load, hwloc_topology_t topology)
-NEVER(int, hwloc_topology_is_thissystem, hwloc_topology_t topology)
-NEVER(int, hwloc_topology_set_flags, hwloc_topology_t topology, unsigned long flags)
-NEVER(int, hwloc_topology_set_io_types_filter, hwloc_topology_t topology, enum hwloc_type_filter_e filter)
-NEVER(int, hwloc_topology_restrict, hwloc_topology_t topology, hwloc_const_bitmap_t set, unsigned long flags)
-NEVER(int, hwloc_get_type_depth, hwloc_topology_t topology, hwloc_obj_type_t type)
-NEVER(unsigned, hwloc_get_nbobjs_by_depth, hwloc_topology_t topology, int depth)
-NEVER(hwloc_obj_t, hwloc_get_obj_by_depth, hwloc_topology_t topology, int depth, unsigned id)
-NEVER(int, hwloc_obj_type_is_cache, hwloc_obj_type_t type)
+NEVER(void hwloc_topology_destroy(hwloc_topology_t topology))
+NEVER(int hwloc_topology_load(hwloc_topology_t topology))
+NEVER(int hwloc_topology_is_thissystem(hwloc_topology_t topology))
+NEVER(int hwloc_topology_set_flags(hwloc_topology_t topology, unsigned long flags))
+NEVER(int hwloc_topology_set_io_types_filter(hwloc_topology_t topology, enum hwloc_type_filter_e filter))
+NEVER(int hwloc_topology_restrict(hwloc_topology_t topology, hwloc_const_bitmap_t set, unsigned long flags))
+NEVER(int hwloc_get_type_depth(hwloc_topology_t topology, hwloc_obj_type_t type))
+NEVER(unsigned hwloc_get_nbobjs_by_depth(hwloc_topology_t topology, int depth))
+NEVER(hwloc_obj_t hwloc_get_obj_by_depth(hwloc_topology_t topology, int depth, unsigned id))
+NEVER(int hwloc_obj_type_is_cache(hwloc_obj_type_t type))
