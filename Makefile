@@ -2,7 +2,8 @@
 # make run         installs what is missing, builds, packs a real tree (DIR=... for another), verifies, prints a table
 # make test        installs what is missing, builds, runs every test; make test-long: each scenario 1,000 times (hours)
 # make install     PREFIX=/usr/local DESTDIR=; make uninstall with the same values
-# make format      clang-format in place;  make lint: clang-tidy
+# make coverage    runs the tests and tells which branches they did not take (a quarter of an hour)
+# make format      clang-format in place;  make lint: all of clang-tidy (minutes; `make test` has the quick checks)
 # make clean
 #
 # CC, CFLAGS, LDFLAGS and WERROR are for the caller to set; B is the folder that is built into, so that builds with
@@ -42,11 +43,12 @@ TESTS := $(sort $(foreach p,deque sched scope scenario stress fault,$(wildcard t
 # What Debian 12 needs for `make run`, and what `make test` needs beyond it.
 RUN_PACKAGES = gcc libc6-dev pkg-config libhwloc-dev zlib1g-dev nettle-dev libarchive-dev pigz perl
 TEST_PACKAGES = $(RUN_PACKAGES) g++ clang-14 clang-19 libclang-rt-14-dev libclang-rt-19-dev llvm-14 llvm-19 \
-	binutils util-linux valgrind groff-base clang-tidy-19 cppcheck
+	binutils util-linux valgrind groff-base clang-tidy-19 cppcheck gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
+	gcc-riscv64-linux-gnu libc6-dev-riscv64-cross qemu-user
 
 all: $(B)/libtaskscope.a $(B)/treepack $(EXAMPLES:%.c=$(B)/%)
 tests: $(TESTS:%.c=$(B)/%)
-.PHONY: all tests run test test-long install uninstall manual format lint clean run-packages test-packages FORCE
+.PHONY: all tests run test test-long coverage install uninstall manual format lint clean run-packages test-packages coverage-packages FORCE
 .SECONDARY:
 
 $(B)/libtaskscope.a: $(LIBRARY:%.c=$(B)/%.o)
@@ -90,6 +92,9 @@ test: test-packages
 test-long: test-packages
 	@SCENARIO_REPEAT=1000 TIME_LIMIT=7200 tests/run 'scenario_*'
 
+coverage: coverage-packages
+	@tests/coverage
+
 # Installs those of $(1) that are missing, as root or with sudo; says what to type if it is neither.
 define install_packages
 @if command -v dpkg-query > /dev/null; then \
@@ -108,6 +113,8 @@ run-packages:
 	$(call install_packages,$(RUN_PACKAGES))
 test-packages:
 	$(call install_packages,$(TEST_PACKAGES))
+coverage-packages:
+	$(call install_packages,$(TEST_PACKAGES) gcovr)
 
 # hwloc stands in Libs and not in Requires.private: its own private libraries (libudev) come without development files
 # on Debian, and a program that links this archive statically still links hwloc as a shared library.

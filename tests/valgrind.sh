@@ -53,7 +53,7 @@ finds_unlocked()
 }
 
 check valgrind_memcheck_finds_unwritten finds_unwritten
-for program in examples/{bounded,gather,nested,pipeline,race,service,timeout} tests/{deque_owner,scope_copy,scope_fail}; do
+for program in examples/{gather,nested,pipeline,race,service,timeout} tests/{deque_owner,scope_copy,scope_fail}; do
     check "valgrind_memcheck_${program##*/}_clean" memory_clean "build/$program"
 done
 check valgrind_drd_finds_unlocked finds_unlocked
