@@ -2,7 +2,7 @@
 # make run         installs what is missing, builds, packs a real tree (DIR=... for another), verifies, prints a table
 # make test        installs what is missing, builds, runs every test; make test-long: each scenario 1,000 times (hours)
 # make install     PREFIX=/usr/local DESTDIR=; make uninstall with the same values
-# make coverage    runs the tests and tells which branches they did not take (a quarter of an hour)
+# make coverage    runs the tests and tells which branches they did not take (half an hour)
 # make format      clang-format in place;  make lint: all of clang-tidy (minutes; `make test` has the quick checks)
 # make clean
 #
@@ -48,7 +48,8 @@ TEST_PACKAGES = $(RUN_PACKAGES) g++ clang-14 clang-19 libclang-rt-14-dev libclan
 
 all: $(B)/libtaskscope.a $(B)/treepack $(EXAMPLES:%.c=$(B)/%)
 tests: $(TESTS:%.c=$(B)/%)
-.PHONY: all tests run test test-long coverage install uninstall manual format lint clean run-packages test-packages coverage-packages FORCE
+.PHONY: all tests run test test-long coverage install uninstall manual format lint clean \
+	run-packages test-packages coverage-packages FORCE
 .SECONDARY:
 
 $(B)/libtaskscope.a: $(LIBRARY:%.c=$(B)/%.o)
