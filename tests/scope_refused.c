@@ -2,6 +2,8 @@
  * written.  And what is so short, or so large, that a call treats it on its own. */
 #include "tests/scope_check.h"
 
+#include <pthread.h>
+
 static int never_for(struct scope *s, size_t begin, size_t end, void *arg)
 {
     return CHECK(!s && begin > end && arg);
@@ -218,6 +220,61 @@ static void spawns_refuse(void)
     CHECK(scope_permit_create(NULL) == NULL);
 }
 
+/* ------------------------------------------------------------------------------------------------- From elsewhere */
+
+static int never_stage(struct scope *s, void **item, void *arg)
+{
+    return CHECK(!s && !item && arg);
+}
+
+/* By a thread that is in no scope, and by one that is in an inner one. */
+static void *all_eperm(void *arg)
+{
+    static const struct scope_stage stage = {.fn = never_stage};
+    static const struct scope_call call[] = {{never_task, NULL}};
+    struct scope *s = arg;
+    int item = 0;
+    CHECK_EQ_INT(scope_for(s, 0, 1, never_for, NULL), SCOPE_EPERM);
+    CHECK_EQ_INT(scope_for_each(s, &item, 1, sizeof(item), never_each, NULL), SCOPE_EPERM);
+    CHECK_EQ_INT(scope_invoke(s, call, 1), SCOPE_EPERM);
+    CHECK_EQ_INT(scope_pipeline(s, &stage, 1, 1, NULL), SCOPE_EPERM);
+    CHECK_EQ_INT(scope_fork2(s, never_task, NULL, never_task, NULL), SCOPE_EPERM);
+    CHECK_EQ_INT(scope_set_deadline(s, 1), SCOPE_EPERM);
+    CHECK_EQ_INT(scope_sort_i32(s, &item, 1), SCOPE_EPERM);
+    return NULL;
+}
+
+static int inner_eperm(struct scope *s, void *outer)
+{
+    (void)s;
+    (void)all_eperm(outer);
+    return 0;
+}
+
+static int elsewhere_body(struct scope *s, void *arg)
+{
+    pthread_t thread;
+    (void)arg;
+    if (CHECK(pthread_create(&thread, NULL, all_eperm, s) == 0))
+        CHECK(pthread_join(thread, NULL) == 0);
+    return scope_run(inner_eperm, s);
+}
+
+static void calls_from_elsewhere_refused(void)
+{
+    CHECK_EQ_INT(scope_run(elsewhere_body, NULL), SCOPE_OK);
+}
+
+static void pools_end_in_any_order(void)
+{
+    struct scope_pool_options options = {.size = sizeof(options), .workers = 2};
+    struct scope_pool *pool[3];
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ_INT(scope_pool_create(&pool[i], &options), SCOPE_OK);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ_INT(scope_pool_destroy(pool[(i + 1) % 3]), SCOPE_OK);
+}
+
 static bool match_any(const struct scope_error *error, void *arg)
 {
     return CHECK(!error && arg);
@@ -283,6 +340,8 @@ int main(void)
     check_run("scans_refuse", scans_refuse);
     check_run("searches_refuse", searches_refuse);
     check_run("spawns_refuse", spawns_refuse);
+    check_run("calls_from_elsewhere_refused", calls_from_elsewhere_refused);
+    check_run("pools_end_in_any_order", pools_end_in_any_order);
     check_run("reports_refuse", reports_refuse);
     check_run("wide_values_are_summed", wide_values_are_summed);
     return check_done();
