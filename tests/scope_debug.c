@@ -279,9 +279,10 @@ static void two_places(void)
 {
     body_local();
     task_local();
-    SCOPE(s, NULL, NULL)
+    int status = SCOPE_EINVAL;
+    SCOPE(s, NULL, &status)
     {
-        int local = 0;
+        int local = status;
         for (int i = 0; i < 3; i++)
             (void)scope_spawn(s, nothing, &local); /* of this function: lives long enough */
         (void)scope_run(spawns_elsewhere, s);

@@ -333,6 +333,50 @@ static void wide_values_are_summed(void)
         CHECK(sum.part[k] == 499500 && total.part[k] == 499500);
 }
 
+static int unshields_inner(struct scope *s, void *outer)
+{
+    CHECK_EQ_INT(scope_unshield(s), SCOPE_OK);
+    CHECK(!scope_cancelled(s));
+    CHECK_EQ_INT(scope_cancel(s), 1);
+    CHECK_EQ_INT(scope_cancel(outer), 1);
+    CHECK_EQ_INT(scope_unshield(s), SCOPE_OK);
+    CHECK_EQ_INT(scope_reason(s), SCOPE_REASON_EXPLICIT);
+    return 0;
+}
+
+static int unshields(struct scope *s, void *arg)
+{
+    (void)arg;
+    CHECK_EQ_INT(scope_unshield(s), SCOPE_OK);
+    CHECK(!scope_cancelled(s));
+    CHECK_EQ_INT(scope_run(unshields_inner, s), SCOPE_ECANCELED);
+    return 0;
+}
+
+static void unshield_without_a_shield_harmless(void)
+{
+    CHECK_EQ_INT(scope_run(unshields, NULL), SCOPE_ECANCELED);
+}
+
+static int until_cancelled(struct scope *s, void *arg)
+{
+    (void)arg;
+    while (!scope_cancelled(s))
+        sched_yield();
+    return SCOPE_ECANCELED;
+}
+
+static void earlier_of_timeout_and_deadline_counts(void)
+{
+    struct scope_options options = scope_options_init();
+    options.timeout_ns = 3600000000000u;
+    options.deadline_ns = scope_now_ns() + 1;
+    CHECK_EQ_INT(scope_run_with(&options, NULL, until_cancelled, NULL), SCOPE_TIMEOUT);
+    options.timeout_ns = 1;
+    options.deadline_ns = scope_now_ns() + 3600000000000u;
+    CHECK_EQ_INT(scope_run_with(&options, NULL, until_cancelled, NULL), SCOPE_TIMEOUT);
+}
+
 int main(void)
 {
     check_run("loops_refuse", loops_refuse);
@@ -343,6 +387,8 @@ int main(void)
     check_run("calls_from_elsewhere_refused", calls_from_elsewhere_refused);
     check_run("pools_end_in_any_order", pools_end_in_any_order);
     check_run("reports_refuse", reports_refuse);
+    check_run("unshield_without_a_shield_harmless", unshield_without_a_shield_harmless);
+    check_run("earlier_of_timeout_and_deadline_counts", earlier_of_timeout_and_deadline_counts);
     check_run("wide_values_are_summed", wide_values_are_summed);
     return check_done();
 }
