@@ -4,8 +4,9 @@
 # make fuzz        SECONDS=60 SEED=1: libFuzzer on the public calls and on what parses text, with each sanitizer
 # make soak        the same and more with ever new seeds, for MINUTES=10; ends with a table of figures
 # make install     PREFIX=/usr/local DESTDIR=; make uninstall with the same values
-# make format      clang-format in place;  make lint: clang-tidy
 # make explorer    build/model/explorer: tests/model says what it does
+# make coverage    runs the tests and tells which branches they did not take (half an hour)
+# make format      clang-format in place;  make lint: all of clang-tidy (minutes; `make test` has the quick checks)
 # make clean
 #
 # CC, CFLAGS, LDFLAGS and WERROR are for the caller to set; B is the folder that is built into, so that builds with
@@ -27,10 +28,13 @@ MANDIR ?= $(PREFIX)/share/man
 
 CFLAGS ?= -O2 -g
 WERROR ?= -Werror
+# Fortify needs optimization, and would hide calls from sanitizers.
+FORTIFY = $(if $(filter -O1 -O2 -O3,$(CFLAGS)),$(if $(filter -fsanitize=%,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+HARDENING = -fstack-protector-strong $(FORTIFY)
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wpointer-arith \
 	-Wcast-qual -Wvla $(WERROR)
-FLAGS = -std=c11 -D_GNU_SOURCE -iquote . -fPIC -pthread $(WARNINGS) $(CFLAGS)
-LINK = $(CC) $(FLAGS) $(LDFLAGS)
+FLAGS = -std=c11 -D_GNU_SOURCE -iquote . -fPIC -pthread $(WARNINGS) $(HARDENING) $(CFLAGS)
+LINK = $(CC) $(FLAGS) -Wl,-z,relro,-z,now $(LDFLAGS)
 LIBS = -lhwloc -pthread
 
 HEADERS := $(sort $(wildcard scope/taskscope*.h))
@@ -42,11 +46,13 @@ TESTS := $(sort $(foreach p,deque sched scope scenario stress fault inject fuzz,
 # What Debian 12 needs for `make run`, and what `make test` needs beyond it.
 RUN_PACKAGES = gcc libc6-dev pkg-config libhwloc-dev zlib1g-dev nettle-dev libarchive-dev pigz perl
 TEST_PACKAGES = $(RUN_PACKAGES) g++ clang-14 clang-19 libclang-rt-14-dev libclang-rt-19-dev llvm-14 llvm-19 \
-	binutils util-linux valgrind groff-base
+	binutils util-linux valgrind groff-base clang-tidy-19 cppcheck gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
+	gcc-riscv64-linux-gnu libc6-dev-riscv64-cross qemu-user
 
 all: $(B)/libtaskscope.a $(B)/treepack $(EXAMPLES:%.c=$(B)/%)
 tests: $(TESTS:%.c=$(B)/%)
-.PHONY: all tests explorer run test test-long fuzz soak install uninstall manual format lint clean run-packages test-packages FORCE
+.PHONY: all tests explorer run test test-long fuzz soak coverage install uninstall manual format lint clean \
+	run-packages test-packages coverage-packages FORCE
 .SECONDARY:
 
 $(B)/libtaskscope.a: $(LIBRARY:%.c=$(B)/%.o)
@@ -71,7 +77,9 @@ $(B)/libtaskscope-inject.a: $(B)/libtaskscope.a $(B)/tests/inject.o
 	objcopy --redefine-syms=$@.names $< $@
 
 # Examples and tests find the public header as users do; the library itself includes "scope/taskscope.h".
-$(B)/examples/%.o $(B)/tests/%.o $(B)/tests/model/%.o: private FLAGS += -I scope
+$(B)/examples/%.o: private FLAGS += -I scope
+# Fortify wants the result of every write looked at, which tests need not.
+$(B)/tests/%.o $(B)/tests/model/%.o: private FLAGS += -I scope -U_FORTIFY_SOURCE
 
 # So that an exception, or the end of a thread, passes scope_run in order; costs nothing otherwise.  SCOPE_DEBUG is for users.
 $(LIBRARY:%.c=$(B)/%.o): private FLAGS += -fexceptions -USCOPE_DEBUG $(INSTRUMENT)
@@ -85,7 +93,7 @@ $(B)/explorer: $(MODEL) $(B)/libtaskscope.a
 	$(LINK) -o $@ $^ $(LIBS)
 
 explorer:
-	@$(MAKE) --no-print-directory B=build/model CC=clang-19 CFLAGS='-O1 -g -fno-omit-frame-pointer' LDFLAGS=-no-pie \
+	@$(MAKE) --no-print-directory B=build/model CC=clang-19 CFLAGS='-O1 -g -fno-omit-frame-pointer' LDFLAGS=-no-pie HARDENING= \
 		INSTRUMENT='-fsanitize=thread -include tests/model/port.h' build/model/explorer
 
 $(B)/%.o: %.c $(B)/flags
@@ -114,6 +122,9 @@ soak: test-packages
 fuzz: test-packages
 	@tests/fuzz $(or $(SECONDS),60) $(or $(SEED),1)
 
+coverage: coverage-packages
+	@tests/coverage
+
 # Installs those of $(1) that are missing, as root or with sudo; says what to type if it is neither.
 define install_packages
 @if command -v dpkg-query > /dev/null; then \
@@ -132,6 +143,8 @@ run-packages:
 	$(call install_packages,$(RUN_PACKAGES))
 test-packages:
 	$(call install_packages,$(TEST_PACKAGES))
+coverage-packages:
+	$(call install_packages,$(TEST_PACKAGES) gcovr)
 
 # hwloc stands in Libs and not in Requires.private: its own private libraries (libudev) come without development files
 # on Debian, and a program that links this archive statically still links hwloc as a shared library.
@@ -170,8 +183,7 @@ SOURCES = $(wildcard deque/*.[ch] sched/*.[ch] scope/*.[ch] examples/*.[ch] test
 format:
 	clang-format -i $(SOURCES)
 lint:
-	clang-tidy --quiet --checks='-*,clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters' \
-		$(filter %.c,$(SOURCES)) -- $(FLAGS) -I scope
+	clang-tidy-19 --quiet $(LIBRARY) tests/header_use.c -- $(FLAGS) -I scope
 
 clean:
 	rm -rf build

@@ -182,8 +182,8 @@ static struct worker *choose(struct idle *idle, const struct lineage *node, cons
     struct worker *chosen = NULL;
     *choice = CHOICE_NONE;
     for (struct worker *w = idle->parked; w && *choice != CHOICE_SLEEPER; w = w->park_next) {
-        enum choice its = choice_of(w, node);
-        if (w != except && its < *choice) {
+        enum choice its = w == except ? CHOICE_NONE : choice_of(w, node);
+        if (its < *choice) {
             *choice = its;
             chosen = w;
         }

@@ -91,7 +91,9 @@ static void mount_unescape(char *text)
     char *to = text;
     for (const char *from = text; *from; to++) {
         bool escaped = from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && strspn(from + 1, "01234567") >= 3;
-        *to = escaped ? (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0')) : *from;
+        *to = *from;
+        if (escaped)
+            *to = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0'));
         from += escaped ? 4 : 1;
     }
     *to = '\0';

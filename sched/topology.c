@@ -7,7 +7,8 @@
  * where the calling thread runs, and several processes end up apart, as the kernel had placed them.
  *
  * hwloc may be told to describe another machine (HWLOC_SYNTHETIC, HWLOC_XMLFILE).  Its cores are then believed, but the binding
- * doesn't apply to them and nothing is pinned.  Where hwloc fails, each processor of the binding counts as a core. */
+ * doesn't apply to them and nothing is pinned.  Where hwloc fails, or can't be trusted (AT_SECURE), each processor of the binding
+ * counts as a core. */
 #include "sched/topology.h"
 
 #include "sched/os.h"
@@ -18,6 +19,7 @@
 #include <inttypes.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 /* What two cores of a kind have in common has the same number in both. */
@@ -214,6 +216,8 @@ static bool cores_make_up(struct topology *t)
 /* Asks hwloc.  Returns why its answer is no use; NULL: it is, and t has cores. */
 static const char *cores_ask(struct topology *t)
 {
+    if (getauxval(AT_SECURE)) /* and hwloc would load plugins, and read files, from where the environment says */
+        return "the process has privileges that its caller has not";
     if (!memory_suffices())
         return "too little memory for hwloc";
     hwloc_topology_t machine = machine_load();

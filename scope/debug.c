@@ -26,7 +26,7 @@ void scopei_abort(const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    fprintf(stderr, "taskscope: %s\n", text);
+    (void)fprintf(stderr, "taskscope: %s\n", text);
     abort();
 }
 
@@ -142,9 +142,10 @@ static void spawn_check(struct site at, const struct scope *s, const void *arg)
         return;
     if (scopei_encloses(s, worker_self())) {
         if (arg && ends_early(s, arg) && first_at(at))
-            fprintf(stderr,
-                    "taskscope: warning: %s:%d: the argument lies in a stack frame that may end before scope %s does\n",
-                    at.file, at.line, scopei_words(s).text);
+            (void)fprintf(
+                stderr,
+                "taskscope: warning: %s:%d: the argument lies in a stack frame that may end before scope %s does\n",
+                at.file, at.line, scopei_words(s).text);
         return;
     }
     struct suspect suspect = ask(s);
@@ -159,10 +160,11 @@ static void spawn_check(struct site at, const struct scope *s, const void *arg)
 static int tell(struct site at, const char *call, const struct scope *s, int status)
 {
     if (status == SCOPE_EINVAL)
-        fprintf(stderr, "taskscope: %s:%d: %s: SCOPE_EINVAL (%s)\n", at.file, at.line, call, scope_strerror(status));
+        (void)fprintf(stderr, "taskscope: %s:%d: %s: SCOPE_EINVAL (%s)\n", at.file, at.line, call,
+                      scope_strerror(status));
     if (status == SCOPE_EPERM)
-        fprintf(stderr, "taskscope: %s:%d: %s: SCOPE_EPERM (%s): %s\n", at.file, at.line, call, scope_strerror(status),
-                words_of("the scope", ask(s).site).text);
+        (void)fprintf(stderr, "taskscope: %s:%d: %s: SCOPE_EPERM (%s): %s\n", at.file, at.line, call,
+                      scope_strerror(status), words_of("the scope", ask(s).site).text);
     return status;
 }
 

@@ -242,7 +242,7 @@ static struct scope_error *told_error(const struct told *told, int code)
 {
     struct scope_error *same = NULL;
     for (uint64_t place = 0; place < SCOPE_ERRORS_KEPT; place++) {
-        struct scope_error *error = told->places & 1u << place ? error_at(told->scope, place) : NULL;
+        struct scope_error *error = (told->places & 1u << place) ? error_at(told->scope, place) : NULL;
         if (error && error->code == code)
             same = error;
     }
@@ -258,7 +258,7 @@ static struct scope_error *told_resolve(struct scope *s, const struct told *told
         s->culprit.task = task;
     }
     for (uint64_t place = 0; place < SCOPE_ERRORS_KEPT; place++) {
-        struct scope_error *error = told->places & 1u << place ? error_at(s, place) : NULL;
+        struct scope_error *error = (told->places & 1u << place) ? error_at(s, place) : NULL;
         if (error) {
             error->index = index;
             error->name = task ? task->name : NULL;

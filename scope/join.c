@@ -27,11 +27,10 @@ struct chunk {
 
 /* ----------------------------------------------------------------------------------------------------------- Proxies */
 
-/* The innermost scope that w itself has open; NULL: none. */
+/* The innermost scope that w itself has open; there must be one. */
 static struct scope *own_scope(struct worker *w)
 {
-    struct scope *top = load_relaxed_ptr(&w->top); /* Relaxed: our own word. */
-    return top > w->scopes ? top - 1 : NULL;
+    return (struct scope *)load_relaxed_ptr(&w->top) - 1; /* Relaxed: our own word. */
 }
 
 static bool chunk_add(struct worker *w)
@@ -59,8 +58,7 @@ static bool proxy_ready(struct worker *w)
     }
     if (chunk_add(w))
         return true;
-    const struct scope *s = own_scope(w);
-    return s && !s->reserve_used;
+    return load_relaxed_ptr(&w->top) != w->scopes && !own_scope(w)->reserve_used; /* Relaxed: our own word. */
 }
 
 /* After proxy_ready said yes. */
@@ -201,7 +199,8 @@ bool scopei_node_wait(struct worker *w, struct node *node)
 
 /* ------------------------------------------------------------------------------------------------------ Running tasks */
 
-void scopei_task_drop(const uint64_t *word, void *arg)
+/* A task has ended, or will not run: its argument, at arg if it was copied into the task, is disposed of. */
+static void task_drop(const uint64_t *word, void *arg)
 {
     const struct scope_task *task = task_described(word);
     bool called __attribute__((cleanup(scopei_must_return))) = true;
@@ -209,7 +208,7 @@ void scopei_task_drop(const uint64_t *word, void *arg)
         task->dispose(arg);
     called = false;
     if (word[TASK_META] & TASK_HEAP)
-        free(arg);
+        free((void *)(uintptr_t)word[TASK_ARG]); /* which arg is, then */
 }
 
 /* Calls a task, which must return. */
@@ -248,8 +247,8 @@ void scopei_task_run(struct worker *w, struct node *node, struct scope *s, const
         if (meta & TASK_WATCHED)
             scopei_watched_ended(s, word, code);
     }
-    if (__builtin_expect(meta & (TASK_HEAP | TASK_DESCRIBED), 0))
-        scopei_task_drop(word, arg);
+    if (__builtin_expect((meta & (TASK_HEAP | TASK_DESCRIBED)) != 0, 0))
+        task_drop(word, arg);
     if (__builtin_expect(w->said_any != 0, 0)) /* by a dispose function: of no task */
         scopei_said_restore(w, (struct said){0});
 }
@@ -258,7 +257,7 @@ void scopei_task_run(struct worker *w, struct node *node, struct scope *s, const
 static void task_run_all(struct worker *w, struct node *node, struct scope *s, const uint64_t *word, void *copy)
 {
     scopei_task_run(w, node, s, word, copy);
-    if (__builtin_expect(word[TASK_META] & TASK_LIMITED, 0))
+    if (__builtin_expect((word[TASK_META] & TASK_LIMITED) != 0, 0))
         scopei_limit_next(w, node, s);
 }
 

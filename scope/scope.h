@@ -218,9 +218,6 @@ bool scopei_node_wait(struct worker *w, struct node *node);
 /* Runs, or skips, a task of w's innermost node at once. */
 void scopei_task_inline(struct worker *w, struct node *node, const struct task *task);
 
-/* A task has ended, or will not run: its argument, at arg if it was copied into the task, is disposed of. */
-void scopei_task_drop(const uint64_t *word, void *arg);
-
 /* Runs, or skips, a task of w's innermost node, of scope s.  copy: the argument, aligned to 16, if it is in the task itself. */
 void scopei_task_run(struct worker *w, struct node *node, struct scope *s, const uint64_t *word, void *copy);
 

@@ -391,8 +391,10 @@ static int sort_large(struct scope *s, void *base, size_t n, void *spare, const 
 {
     struct scopei_order pointed = sort_pointers_order(sizeof(void *), order->compare, order->arg);
     char *pointers = spare, *kept = pointers + 2 * n * sizeof(void *);
-    for (size_t i = 0; i < n; i++)
-        memcpy(pointers + i * sizeof(void *), &(char *){(char *)base + i * order->size}, sizeof(void *));
+    for (size_t i = 0; i < n; i++) {
+        const char *element = (char *)base + i * order->size;
+        memcpy(pointers + i * sizeof(element), &element, sizeof(element));
+    }
     int status = sort_with(s, pointers, n, pointers + n * sizeof(void *), &pointed);
     if (status == SCOPE_OK)
         permute(base, n, order->size, pointers, kept);

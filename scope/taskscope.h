@@ -934,7 +934,7 @@ SCOPEI_INLINE void scopei_words_get(const struct scopei_slot *slot, void *to, si
             *scopei_value = scopei_r->value;                                                                  \
         return scopei_code;                                                                                   \
     }                                                                                                         \
-    SCOPEI_ASSERT(sizeof(struct name##_result) > 0, "")
+    SCOPEI_ASSERT(1, "")
 
 /* The state of a result: 0, or one of these, or with its task's code in the upper half. */
 #define SCOPEI_RESULT_WAITS 1u

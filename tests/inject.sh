@@ -2,10 +2,10 @@
 # Everything that the library calls can fail in tests/inject_*.c, or has a reason here not to.
 . tests/check.inc
 
-# What the plain archive calls and does not have itself.
+# What the plain archive calls, by fortified names or not, and does not have itself.
 called()
 {
-    comm -23 <(nm -u build/libtaskscope.a | awk '$1 == "U" {print $2}' | sort -u) \
+    comm -23 <(nm -u build/libtaskscope.a | awk '$1 == "U" {print $2}' | sed 's/^__\(.*\)_chk$/\1/' | sort -u) \
         <(nm -g --defined-only build/libtaskscope.a | awk 'NF == 3 {print $3}' | sort -u)
 }
 
@@ -16,12 +16,12 @@ stood_in_for()
 
 # Compute only, or read what is there.
 pure='mem(cpy|move|set|cmp)|str(n?cmp|cspn|spn|chr|str|len|tok_r|toul|toull)|v?snprintf|__errno_location|pthread_self|
-secure_getenv|sigfillset|stderr|hwloc_bitmap_(isset|iszero|last|next|weight)|hwloc_obj_type_is_cache|
+secure_getenv|getauxval|sigfillset|stderr|hwloc_bitmap_(isset|iszero|last|next|weight)|hwloc_obj_type_is_cache|
 hwloc_topology_is_thissystem|pthread_attr_getstack'
 # Give back; what is not given back is lost, and nobody is told.
 returning='free|munmap|__sched_cpufree|hwloc_bitmap_free|hwloc_topology_destroy|pthread_(mutex|attr|condattr)_destroy'
 # Fail only for arguments that are wrong, with glibc; hwloc_bitmap_zero says nothing.
-certain='abort|pthread_(once|join|sigmask|setcancelstate)|pthread_mutex_(init|lock|unlock)|pthread_cond_(init|signal)|
+certain='abort|sched_yield|pthread_(once|join|sigmask|setcancelstate)|pthread_mutex_(init|lock|unlock)|pthread_cond_(init|signal)|
 pthread_condattr_(init|setclock)|pthread_attr_(init|setdetachstate)|hwloc_bitmap_zero'
 # What compilers and linkers add.
 tools='_GLOBAL_OFFSET_TABLE_|_Unwind_Resume|__gcc_personality_v0|__tls_get_addr|__stack_chk_fail'

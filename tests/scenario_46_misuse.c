@@ -340,6 +340,35 @@ static void pool_bad_options_einval(void)
     CHECK_EQ_INT(scope_pool_destroy(NULL), SCOPE_OK);
 }
 
+/* -------------------------------------------------------------------------------------- A fork that nobody joins */
+
+SCOPE_TASK(int, forgets, int);
+
+static inline int forgets(struct scope_strand strand, int n)
+{
+    if (n > 0)
+        forgets_fork(&strand, n - 1); /* published, as it is the oldest, if there are others */
+    return n;
+}
+
+static int calls_forgetful(struct scope *s, void *arg)
+{
+    (void)arg;
+    return forgets_call(s, 1);
+}
+
+static void forgetful(void)
+{
+    (void)scope_run(calls_forgetful, NULL);
+}
+
+static void unjoined_fork_aborts(void)
+{
+    struct child child = child_run(forgetful);
+    CHECK(child_aborted(&child));
+    CHECK(child_said(&child, "a typed task has returned before it had joined all that it forked", 1));
+}
+
 int main(void)
 {
     check_run("scenario_46_spawn_into_cancelled_or_failed_refused", spawn_into_cancelled_or_failed_refused);
@@ -351,6 +380,12 @@ int main(void)
         check_skip("scenario_47_left_by_longjmp_told", "a sanitizer's own handling of abort and longjmp");
     else
         check_run("scenario_47_left_by_longjmp_told", left_by_longjmp_told);
+    if (TSAN || ASAN)
+        check_skip("unjoined_fork_aborts", "a sanitizer's own handling of abort");
+    else if (scope_pool_workers(NULL) < 2)
+        check_skip("unjoined_fork_aborts", "with one worker no fork is published, and this one is not noticed");
+    else
+        check_run("unjoined_fork_aborts", unjoined_fork_aborts);
     check_run("scenario_48_spawn_bad_arguments_einval", spawn_bad_arguments_einval);
     check_run("scenario_48_run_bad_options_einval", run_bad_options_einval);
     check_run("scenario_48_run_bad_report_einval", run_bad_report_einval);

@@ -179,6 +179,31 @@ static void v2_peculiar_names(void)
     quota_is(80000, 100000, "/sys/fs/c g/a b/c:d/cpu.max");
 }
 
+/* Backslashes that escape nothing, since no octal number follows. */
+static void v2_backslashes_stay(void)
+{
+    static const char *const point[] = {"/sys/\\", "/sys/\\x40", "/sys/\\-40", "/sys/\\440", "/sys/\\09", "/sys/\\0"};
+    for (size_t i = 0; i < sizeof(point) / sizeof(*point); i++) {
+        char line[100], file[100];
+        (void)snprintf(line, sizeof(line), "41 31 0:38 / %s rw - cgroup2 cgroup2 rw\n", point[i]);
+        (void)snprintf(file, sizeof(file), "%s/cpu.max", point[i]);
+        machine_begin("0::/\n", line);
+        file_add(file, "90000 100000\n");
+        quota_is(90000, 100000, file);
+    }
+}
+
+/* Names that only look like those of groups outside of the namespace. */
+static void v2_dots_in_names(void)
+{
+    machine_begin("0::/..a\n", V2_MOUNT);
+    file_add("/sys/fs/cgroup/..a/cpu.max", "60000 50000\n");
+    quota_is(60000, 50000, "/sys/fs/cgroup/..a/cpu.max");
+    machine_begin("0::/..\n", V2_MOUNT);
+    file_add("/sys/fs/cgroup/cpu.max", "70000 50000\n");
+    quota_is(70000, 50000, "/sys/fs/cgroup/cpu.max");
+}
+
 /* ------------------------------------------------------------------------------------------------------------------ v1 */
 
 static void v1_group_quota(void)
@@ -361,6 +386,8 @@ int main(void)
     check_run("v2_mount_root_whole_names", v2_mount_root_whole_names);
     check_run("v2_best_mount_chosen", v2_best_mount_chosen);
     check_run("v2_peculiar_names", v2_peculiar_names);
+    check_run("v2_backslashes_stay", v2_backslashes_stay);
+    check_run("v2_dots_in_names", v2_dots_in_names);
     check_run("v1_group_quota", v1_group_quota);
     check_run("v1_unlimited_no_quota", v1_unlimited_no_quota);
     check_run("v1_parent_lower_wins", v1_parent_lower_wins);

@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 
 /* Where the calls stood, in memory that children share. */
-enum where { OPENED, INSIDE, SPAWNED, WHERES };
+enum where { OPENED, INSIDE, SPAWNED, ELSEWHERE, WHERES };
 static int *line;
 #define AT(where, call) (line[where] = __LINE__, (call))
 
@@ -161,6 +161,15 @@ static int thrice(struct scope *s, void *arg)
     return 0;
 }
 
+/* Another place. */
+static int spawns_elsewhere(struct scope *s, void *outer)
+{
+    int local = 0;
+    (void)s;
+    (void)AT(ELSEWHERE, scope_spawn(outer, nothing, &local));
+    return 0;
+}
+
 static void body_local(void)
 {
     (void)AT(OPENED, scope_run(thrice, NULL));
@@ -264,6 +273,29 @@ static void dying_argument_warned_once(void)
         CHECK(child_named(&child, SPAWNED, 1));
         CHECK(child_named(&child, OPENED, 1));
     }
+}
+
+static void two_places(void)
+{
+    body_local();
+    task_local();
+    int status = SCOPE_EINVAL;
+    SCOPE(s, NULL, &status)
+    {
+        int local = status;
+        for (int i = 0; i < 3; i++)
+            (void)scope_spawn(s, nothing, &local); /* of this function: lives long enough */
+        (void)scope_run(spawns_elsewhere, s);
+        (void)scope_run(spawns_elsewhere, s);
+    }
+}
+
+static void each_place_warned_once(void)
+{
+    struct child child = child_run(two_places);
+    CHECK(child_said(&child, "the argument lies in a stack frame that may end before scope (unnamed)", 2));
+    CHECK(child_named(&child, SPAWNED, 1));
+    CHECK(child_named(&child, ELSEWHERE, 1));
 }
 
 /* Nothing wrong with these. */
@@ -469,6 +501,7 @@ int main(void)
         check_skip("debug_longjmp_names_both", "a sanitizer's own handling of abort and longjmp");
     } else {
         check_run("debug_dying_argument_warned_once", dying_argument_warned_once);
+        check_run("debug_each_place_warned_once", each_place_warned_once);
         check_run("debug_longjmp_names_both", longjmp_names_both);
     }
     check_run("debug_living_argument_not_warned", living_argument_not_warned);

@@ -88,6 +88,45 @@ static void place_is_of_this_scope(void)
         printf("%s", text);
 }
 
+static int fails_late(struct scope *s, void *arg)
+{
+    CHECK_EQ_INT(scope_fail(s, 3, "dumped"), 3);
+    while (!scope_cancelled(s))
+        sched_yield();
+    return dumps(s, arg);
+}
+
+static void tells_errors_and_a_deadline_that_passed(void)
+{
+    struct scope_options options = scope_options_init();
+    options.name = "late";
+    options.timeout_ns = 1;
+    options.policy = SCOPE_COLLECT;
+    CHECK_EQ_INT((scope_run_with)(&options, NULL, fails_late, NULL), SCOPE_ERROR);
+    bool good =
+        CHECK(strstr(text, "scope late: cancelled by its deadline, 0 spawned, 1 errors, deadline passed ") != NULL);
+    good &= CHECK(strstr(text, " ms ago, policy collect\n") != NULL);
+    if (!good)
+        printf("%s", text);
+}
+
+#define DEEP 40
+
+static int deeper(struct scope *s, void *arg)
+{
+    int *depth = arg;
+    return (*depth)++ < DEEP ? (scope_run)(deeper, arg) : dumps(s, arg);
+}
+
+static void tells_every_scope_of_many(void)
+{
+    int depth = 0, lines = 0;
+    CHECK_EQ_INT(scope_run(deeper, &depth), SCOPE_OK);
+    for (const char *at = text; (at = strstr(at, "scope (unnamed)")) != NULL; at = strchr(at, '\n'))
+        lines++;
+    CHECK_EQ_INT(lines, DEEP + 1);
+}
+
 /* ------------------------------------------------------------------------------------------------ While things happen */
 
 static atomic_bool closing;
@@ -155,6 +194,8 @@ int main(void)
 {
     check_run("tells_names_counts_deadlines_tasks", tells_names_counts_deadlines_tasks);
     check_run("place_is_of_this_scope", place_is_of_this_scope);
+    check_run("tells_errors_and_a_deadline_that_passed", tells_errors_and_a_deadline_that_passed);
+    check_run("tells_every_scope_of_many", tells_every_scope_of_many);
     check_run("others_go_on", others_go_on);
     check_run("by_signal", by_signal);
     return check_done();

@@ -169,6 +169,55 @@ static void place_exact(void)
     check_text(&report, expected);
 }
 
+/* Made up, as a program may keep reports and alter them: every reason, every policy, who did it, and how long it took. */
+static void made_up_exact(void)
+{
+    static const char *const reason[] = {"not cancelled",
+                                         "cancelled by scope_cancel",
+                                         "cancelled since a task failed",
+                                         "cancelled since the body failed",
+                                         "cancelled with the enclosing scope",
+                                         "cancelled by its token",
+                                         "cancelled by its deadline",
+                                         "cancelled since a task won",
+                                         "cancelled by on_complete",
+                                         "cancelled"};
+    for (int i = 0; i < 10; i++) {
+        char expected[200];
+        struct scope_report report = scope_report_init();
+        report.status = SCOPE_ECANCELED;
+        report.reason = (enum scope_reason)i;
+        (void)snprintf(expected, sizeof(expected),
+                       "scope (unnamed): cancelled, %s\n    0 tasks: 0 ok, 0 failed, 0 cancelled, 0 skipped\n%s",
+                       reason[i], i == SCOPE_REASON_WON ? "    cancelled by task 0\n" : "");
+        check_text(&report, expected);
+    }
+}
+
+static void made_up_cause_exact(void)
+{
+    static const char *const file[] = {NULL, "a.c", NULL, "a.c"}, *const name[] = {NULL, NULL, "one", "one"};
+    static const char *const who[] = {"task 7", "task 7 (a.c:9)", "task 7 (one)", "task 7 (one, a.c:9)"};
+    for (int i = 0; i < 4; i++) {
+        char expected[300], text[300];
+        struct scope_report report = scope_report_init();
+        report.policy = i % 2 ? SCOPE_RACE : SCOPE_COLLECT;
+        report.status = SCOPE_ENOWINNER;
+        report.reason = SCOPE_REASON_SIBLING;
+        report.cause = (struct scope_error){.code = 3, .line = 9, .file = file[i], .name = name[i], .index = 7};
+        report.quiet_ns = 1500000;
+        report.straggler = "late";
+        report.straggler_ns = 2500000;
+        (void)snprintf(expected, sizeof(expected),
+                       "scope (unnamed): %s, cancelled since a task failed, policy %s\n"
+                       "    0 tasks: 0 ok, 0 failed, 0 cancelled, 0 skipped\n    cancelled by %s\n"
+                       "    quiet 1.500 ms after the request\n    late did not notice for 2.500 ms\n",
+                       scope_strerror(SCOPE_ENOWINNER), i % 2 ? "race" : "collect", who[i]);
+        CHECK_EQ_INT(scope_report_print(&report, text, sizeof(text)), strlen(expected));
+        CHECK_EQ_STR(text, expected);
+    }
+}
+
 static void null_and_unfilled_harmless(void)
 {
     struct scope_report report = scope_report_init();
@@ -186,6 +235,8 @@ int main(void)
     check_run("print_nested_failures_exact", nested_failures_exact);
     check_run("print_more_than_kept_exact", more_than_kept_exact);
     check_run("print_place_exact", place_exact);
+    check_run("print_made_up_exact", made_up_exact);
+    check_run("print_made_up_cause_exact", made_up_cause_exact);
     check_run("print_null_and_unfilled_harmless", null_and_unfilled_harmless);
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
     return check_done();
