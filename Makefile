@@ -88,6 +88,7 @@ $(LIBRARY:%.c=$(B)/%.o): private FLAGS += -fexceptions -USCOPE_DEBUG $(INSTRUMEN
 MODEL := $(patsubst %.c,$(B)/%.o,$(wildcard tests/model/*.c))
 MODEL_SCENARIOS := $(filter %/litmus.o %/deque.o %/pool.o,$(MODEL))
 $(MODEL_SCENARIOS): private FLAGS += $(INSTRUMENT)
+$(filter-out $(MODEL_SCENARIOS),$(MODEL)): private FLAGS += -O2
 
 $(B)/explorer: $(MODEL) $(B)/libtaskscope.a
 	$(LINK) -o $@ $^ $(LIBS)

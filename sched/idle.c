@@ -273,7 +273,7 @@ static bool search_try(struct worker *w, struct task *task)
 static uint64_t patience_ns(struct worker *w)
 {
     if (seeded(w))
-        return seed_chance(w, 2) ? 0 : scopei_seed_draw(w, 2 * SPIN_NS);
+        return seed_chance(w, 2) ? 0 : scopei_seed_draw(w, 2ul * SPIN_NS);
     return w->pool->spin_ns;
 }
 

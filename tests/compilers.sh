@@ -1,15 +1,16 @@
 #!/bin/bash
 # The library, the examples and one scenario compile without a warning, link and run: each compiler, -O2 and -O3, with
-# and without link-time optimization.
+# and without link-time optimization (with, only treepack of the examples: each link compiles the library again).
 . tests/check.inc
 scenario=$(ls tests/scenario_*.c | head -n 1)
 scenario=${scenario%.c}
 
 builds_and_runs()
 {
-    local folder=$1
+    local folder=$1 programs=all
     shift
-    make --no-print-directory -j"${JOBS:-2}" B="$folder" "$@" all "$folder/$scenario" &&
+    [[ $* != *-flto* ]] || programs=$folder/treepack
+    make --no-print-directory -j"${JOBS:-2}" B="$folder" "$@" "$programs" "$folder/$scenario" &&
         SCOPE_NUM_WORKERS=2 timeout 120 "$folder/$scenario"
 }
 

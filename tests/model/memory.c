@@ -45,6 +45,7 @@ struct cell {
     unsigned char writer, mask;          /* which thread wrote it last by a plain store, and which bytes */
     unsigned wrote, read[MODEL_THREADS]; /* when */
     unsigned char read_mask[MODEL_THREADS];
+    unsigned short readers; /* a bit for each thread that has read it */
     struct location *location;
 };
 
@@ -345,7 +346,8 @@ static void plain_cell(struct cell *cell, const volatile void *at, unsigned char
     struct location *l = cell->location;
     if (cell->wrote && cell->writer != me && now->clock[cell->writer] < cell->wrote && cell->mask & mask)
         race(write ? "a write after a write" : "a read after a write", at, cell->writer, pc);
-    for (unsigned i = 0; i < MODEL_THREADS; i++) {
+    bool alone = !l && !(write && cell->readers & ~(1u << me));
+    for (unsigned i = alone ? MODEL_THREADS : 0; i < MODEL_THREADS; i++) {
         if (i == me)
             continue;
         if (write && now->clock[i] < cell->read[i] && cell->read_mask[i] & mask)
@@ -358,6 +360,7 @@ static void plain_cell(struct cell *cell, const volatile void *at, unsigned char
     if (!write) {
         cell->read_mask[me] = (unsigned char)(cell->read[me] == now->clock[me] ? cell->read_mask[me] | mask : mask);
         cell->read[me] = now->clock[me];
+        cell->readers |= (unsigned short)(1u << me);
         return;
     }
     cell->writer = (unsigned char)me;
@@ -379,6 +382,7 @@ void model_read_at(const void *at, unsigned clock)
         fail("%p is not watched", at);
     cell->read[self->id] = clock;
     cell->read_mask[self->id] = 15;
+    cell->readers |= (unsigned short)(1u << self->id);
 }
 
 static void plain(const volatile void *at, size_t size, bool write, const void *pc)

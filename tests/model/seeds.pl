@@ -107,4 +107,4 @@ for my $seed (@seeds) {
     print $good ? 'ok' : 'not ok', " $number - seeded: $what\n";
     print "# $_\n" for split /\n/, $why;
 }
-print "1..$number\n# figures: seeds=$number seeds_found=$found\n";
+print "1..$number\n# figures: mistakes=$number mistakes_found=$found\n";
