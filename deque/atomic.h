@@ -79,6 +79,11 @@ static inline bool cas_relaxed(struct atomic_u64 *a, uint64_t expected, uint64_t
     return __atomic_compare_exchange_n(&a->raw, &expected, desired, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
+static inline bool cas_acquire(struct atomic_u64 *a, uint64_t expected, uint64_t desired)
+{
+    return __atomic_compare_exchange_n(&a->raw, &expected, desired, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
 static inline bool cas_release(struct atomic_u64 *a, uint64_t expected, uint64_t desired)
 {
     return __atomic_compare_exchange_n(&a->raw, &expected, desired, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);

@@ -14,7 +14,8 @@
  *         t = last: top must be swung     5  swing top from t to t + 1, else the copy is void
  *         from last to last + 1
  *
- * The fences are totally ordered.  Suppose the owner takes last without a swing, having read top < last, and a thief swings
+ * The fences are totally ordered, and order what is before and behind them as in C++20 (and on all machines): also a swing that
+ * another thread has seen before its fence.  Suppose the owner takes last without a swing, having read top < last, and a thief swings
  * last too.  The thief read top = last.  If the owner's fence is first, the thief's step 3 sees pub <= last: nothing to
  * take.  If the thief's is first, the owner's step 3 sees top >= last: contradiction.  With t = last both swing, and one wins.
  *
@@ -78,8 +79,8 @@ void scopei_deque_publish(struct deque *d, uint64_t count)
 /* The owner and perhaps thieves want the one task that is left, at index last.  Afterwards nothing is published. */
 static struct slot *take_last(struct deque *d, uint64_t last)
 {
-    /* Relaxed: whoever swings it, the slot is written again only after scopei_deque_reset has looked, with acquire. */
-    bool won = cas_relaxed(&d->top, last, last + 1);
+    /* Acquire: pairs with: scopei_deque_commit; the thieves before have read the old drift. */
+    bool won = cas_acquire(&d->top, last, last + 1);
     if (won) {
         d->bottom--;
         d->shared--;
@@ -104,7 +105,8 @@ struct slot *scopei_deque_take(struct deque *d)
     uint64_t last = d->index - 1;
     store_release(&d->pub, last); /* pairs with: scopei_deque_peek; release, as it may be the store that peek reads */
     fence_seq_cst();              /* pairs with: scopei_deque_peek; else both could take the same task */
-    uint64_t top = load_relaxed(&d->top); /* Relaxed: after the fence; slots of stolen tasks are not used before a reset. */
+    uint64_t top =
+        load_relaxed(&d->top); /* Relaxed: after the fence; slots of stolen tasks are not used before a reset. */
     if (distance(last, top) <= 0)
         return take_last(d, last);
     d->index = last;

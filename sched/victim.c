@@ -67,10 +67,11 @@ static bool steal(struct worker *w, struct worker *victim, const struct goal *go
         if (scopei_deque_commit(&victim->deque, &theft))
             break;
     }
-    if (!scopei_deque_stealable(&victim->deque)) {
-        fence_seq_cst(); /* pairs with: scopei_deque_clear; its owner then sees that nothing is left, or our request stands */
+    /* Either we see that our theft, or its owner, has left nothing, or its owner sees the theft when it looks after its own fence.
+     * pairs with: scopei_deque_clear, scopei_deque_take, scopei_deque_withdraw */
+    fence_seq_cst();
+    if (!scopei_deque_stealable(&victim->deque))
         scopei_deque_request(&victim->deque); /* its next push or pop publishes another */
-    }
     for (size_t i = 0; i < SLOT_WORDS; i++)
         task->word[i] = theft.word[i];
     return true;
@@ -185,6 +186,7 @@ void scopei_pass_on(struct worker *w, unsigned most)
 
 void scopei_request_all(struct worker *w)
 {
+    fence_seq_cst(); /* pairs with: scopei_deque_clear; who answers sees how the caller counts now */
     uint64_t slots = load_acquire(&w->pool->slots); /* pairs with: slot_add */
     for (uint64_t i = 0; i < slots; i++)
         if (w->pool->slot[i] != w)

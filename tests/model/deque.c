@@ -11,8 +11,10 @@ static struct slot slots[CAPACITY];
 static struct deque deque;
 static uint64_t box[TASKS];
 static uint32_t rewritten[CAPACITY]; /* plain: written with each slot, read with each theft that is won */
+static uint32_t drifted;             /* likewise, when drift is */
 static unsigned got[6][TASKS];       /* by thread, how often each task */
 static unsigned pushed;              /* by the owner */
+static bool asked;                   /* the owner has seen that nothing is published */
 static bool drained;                 /* the owner has popped until nothing was left */
 
 static void begin(uint64_t first)
@@ -58,8 +60,11 @@ static bool pop(void)
     struct slot *slot = deque_pop(&deque);
     if (!slot && deque_private(&deque))
         slot = deque_pop_anyway(&deque);
+    uint64_t drift = load_relaxed(&deque.drift);
     if (!slot)
         slot = scopei_deque_take(&deque);
+    if (drift != load_relaxed(&deque.drift))
+        drifted++;
     if (slot)
         take_note(load_relaxed(&slot->word[0]));
     return slot != NULL;
@@ -82,6 +87,7 @@ static void steal_once(void)
     if (!scopei_deque_commit(&deque, &theft))
         return;
     model_read_at(&rewritten[at], clock);
+    model_read_at(&drifted, clock);
     MUST(theft.word[0] == theft.word[4]);
     take_note(theft.word[0]);
 }
@@ -238,7 +244,24 @@ static void steal_request(void)
 {
     steal_once();
     fence_seq_cst();
-    scopei_deque_request(&deque);
+    if (!scopei_deque_stealable(&deque))
+        scopei_deque_request(&deque);
+}
+
+/* The owner takes the newest published task back meanwhile, and looks whether anything is left, as scopei_pop_slow does. */
+static void publish_take_look(void)
+{
+    push();
+    push();
+    scopei_deque_publish(&deque, 2);
+    (void)(scopei_deque_withdraw(&deque) && pop());
+    asked = scopei_deque_starved(&deque);
+}
+
+static void look_finish(void)
+{
+    finish();
+    MUST(asked || scopei_deque_requested(&deque) || !scopei_deque_starved(&deque));
 }
 
 static void publish_when_starved(void)
@@ -314,6 +337,8 @@ const struct scenario deque_scenarios[] = {
      .bound = BOUND_ALL},
     {"deque_starved_again", .setup = begin_requested, .finish = starved_finish,
      .thread = {publish_when_starved, steal_request}, .bound = BOUND_ALL},
+    {"deque_starved_meanwhile", .setup = begin_at_0, .finish = look_finish,
+     .thread = {publish_take_look, steal_request}, .bound = BOUND_ALL},
     {"deque_pop_under_request", DEQUE, .thread = {pop_under_request, request_steal}, .bound = BOUND_ALL},
     {.name = NULL},
 };

@@ -13,6 +13,7 @@ struct op {
     const volatile void *at; /* NULL: nothing that depends on the order */
     bool write;
     bool all;       /* depends on everything */
+    bool locks;     /* takes a lock: may come before whoever took it, not before it was given back */
     bool drains;    /* TSO: only when the thread's buffer is empty */
     unsigned after; /* TSO: a buffered store gets to memory: the step that stored it */
 };

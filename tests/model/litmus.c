@@ -2,18 +2,20 @@
  * Alglave, Maranget and Tautschnig (2014), and for the C11 engine in Lahav et al. (2017).
  *
  * A thread is a string: `x=1` stores (`x=1r` with release), `a=x` loads (`a=x@` with acquire), `a+x` adds 1, relaxed, `a^x` exchanges
- * for 1, acquire and release, `a?x` swaps 0 for 1, `D` and `a=D` access plain data, `F` is a fence, `B` a barrier of all, `C` a fence
+ * for 1, acquire and release, `a?x` swaps 0 for 1, `L` takes a lock and `U` gives it back, `D` and `a=D` access plain data, `F` is a fence, `B` a barrier of all, `C` a fence
  * for the compiler. */
 #include "explore.h"
 
 #include "deque/atomic.h"
 #include "sched/os.h"
 
+#include <pthread.h>
 #include <string.h>
 
 static struct atomic_u64 shared['z' + 1];
 static uint64_t seen['z' + 1]; /* a to d: each is one thread's */
 static uint64_t data;
+static pthread_mutex_t lock;
 
 static void load(unsigned char to, const char *from)
 {
@@ -58,6 +60,10 @@ static void step(const char *text)
             fence_seq_cst();
         else if (to == 'B')
             scopei_barrier_all();
+        else if (to == 'L')
+            pthread_mutex_lock(&lock);
+        else if (to == 'U')
+            pthread_mutex_unlock(&lock);
         else
             fence_compiler();
     }
@@ -164,6 +170,9 @@ const struct scenario litmus_scenarios[] = {
     {"litmus_swap", THREADS3, .program = {"a?x", "b?x", "c?x"}, .shown = "abc", SAME("001 010 100")},
     {"litmus_release_sequence", THREADS3, .program = {"x=1 y=1r", "c+y", "a=y@ b=x"}, .shown = "cab",
      SAME("000 001 010 011 100 101 111 121")},
+    {"litmus_lock", THREADS2, .program = {"z=1 L a+x U", "c=z L b+x U"}, .shown = "abc", SAME("010 011 100 101")},
+    {"litmus_lock_bounded", .thread = {run, run}, .finish = finish, .bound = 3,
+     .program = {"z=1 L a+x U", "c=z L b+x U"}, .shown = "abc", SAME("010 011 100 101")},
     {"litmus_data", THREADS2, .program = {"D=1 y=1r", "a=y@"}, .shown = "a", SAME("0 1")},
     {"litmus_race", THREADS2, .program = {"D=1 y=1", "a=y@ b=D"}, .shown = "a", .fails = "race"},
     {"litmus_deadlock", .thread = {sleep_unwoken, wake_too_early}, .bound = BOUND_ALL, .fails = "deadlock"},

@@ -385,6 +385,16 @@ void model_read_at(const void *at, unsigned clock)
     cell->readers |= (unsigned short)(1u << self->id);
 }
 
+/* True if a store of the running thread to the location waits in its buffer. */
+static bool buffers(const struct location *l)
+{
+    const struct knowledge *k = mine();
+    for (unsigned i = k->flushed; i < k->buffered; i++)
+        if (k->buffer[i % BUFFER_MAX].location == l)
+            return true;
+    return false;
+}
+
 static void plain(const volatile void *at, size_t size, bool write, const void *pc)
 {
     uintptr_t begin = (uintptr_t)at, end = begin + size;
@@ -394,6 +404,8 @@ static void plain(const volatile void *at, size_t size, bool write, const void *
         struct cell *cell = cell_of((const void *)word);
         if (!cell)
             return;
+        if (self && cell->location && buffers(cell->location)) /* our own store, which a plain load sees, too */
+            point((struct op){.drains = true});
         if (write)
             save(cell, (const void *)word);
         unsigned from = word < begin ? (unsigned)(begin - word) : 0, to = word + 4 > end ? (unsigned)(end - word) : 4;

@@ -9,7 +9,8 @@
  * Engines.  SC: a load reads the newest store.  TSO: stores wait in a buffer each thread, as on x86.  C11: each location keeps its stores in
  * modification order; a thread reads any that is not older than what it has seen; release and acquire pass on what was seen;
  * seq_cst fences pass it on through one place.  This is RC11 (Lahav et al. 2017) in the operational form of Kang et al. (2017)
- * without promises: no load buffering.  seq_cst accesses are taken for acquire and release ones, which is weaker than C11. */
+ * without promises: no load buffering.  It is stronger than RC11 in one point: fences are ordered as they are executed, so also by
+ * what relaxed accesses between them have passed on.  seq_cst accesses are taken for acquire and release ones, which is weaker. */
 #ifndef MODEL_H
 #define MODEL_H
 

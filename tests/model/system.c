@@ -42,7 +42,7 @@ int model_mutex_lock(pthread_mutex_t *lock)
         fail("a lock is taken by its holder");
     self->blocked = BLOCKED_LOCK;
     self->on = lock;
-    point((struct op){.at = lock, .write = true, .drains = true});
+    point((struct op){.at = lock, .write = true, .locks = true, .drains = true});
     memory_locked(lock);
     trace("locks %p", (void *)lock);
     return 0;
