@@ -24,7 +24,7 @@ my @seeds = (
     ['the last task is taken without a swing', 'deque/deque.c',
         'if (distance(last, top) <= 0)', 'if (distance(last, top) < 0)', 'deque'],
     ['taking the last task leaves top where it is', 'deque/deque.c',
-        'cas_relaxed(&d->top, last, last + 1);', 'cas_relaxed(&d->top, last, last);', 'deque'],
+        'cas_acquire(&d->top, last, last + 1);', 'cas_acquire(&d->top, last, last);', 'deque'],
     ['a withdrawal does not look at top again', 'deque/deque.c',
         'if (distance(oldest, load_relaxed(&d->top)) <= 0)', 'if (false)', 'deque'],
     ['drift changes though something is published', 'deque/deque.c',
