@@ -317,7 +317,7 @@ static bool thread_enabled(const struct thread *t)
     case BLOCKED_NOT:
         return true;
     case BLOCKED_LOCK:
-        return lock_is_free(t->on);
+        return memory_holder(t->on) == NULL;
     case BLOCKED_FUTEX:
         return false;
     case BLOCKED_JOIN:
@@ -480,11 +480,6 @@ void point(struct op op)
     resume();
 }
 
-bool lock_is_free(const void *lock)
-{
-    return memory_holder(lock) == NULL;
-}
-
 static void thread_main(void)
 {
     struct thread *t = &threads[starting];
@@ -510,6 +505,17 @@ static void threads_init(void)
     }
 }
 
+/* As a thread is before it has run. */
+static void thread_reset(struct thread *t, bool used)
+{
+    t->used = used;
+    t->ended = t->scenarios = false;
+    t->blocked = BLOCKED_NOT;
+    t->self = NULL;
+    t->next = (struct op){.at = &thread_object[t->id], .write = true};
+    memcpy(t->resume, t->restart, sizeof(jmp_buf));
+}
+
 struct thread *thread_create(void *(*entry)(void *), void *arg)
 {
     unsigned i = 0;
@@ -520,15 +526,10 @@ struct thread *thread_create(void *(*entry)(void *), void *arg)
     struct thread *t = &threads[i];
     if (self)
         point((struct op){.at = &thread_object[i], .write = true, .drains = true});
-    t->used = true;
-    t->ended = false;
+    thread_reset(t, true);
     t->standing = !self;
     t->entry = entry;
     t->arg = arg;
-    t->blocked = BLOCKED_NOT;
-    t->self = NULL;
-    t->next = (struct op){.at = &thread_object[i], .write = true};
-    memcpy(t->resume, t->restart, sizeof(jmp_buf));
     if (self)
         memory_thread_begins(t, self);
     return t;
@@ -578,11 +579,6 @@ void model_outcome(const char *format, ...)
     if (outcome_count == 64)
         fail("more than 64 outcomes");
     memcpy(outcomes[outcome_count++], text, sizeof(text));
-}
-
-unsigned model_any(unsigned n)
-{
-    return choose(n);
 }
 
 void model_check(bool held, const char *what)
@@ -670,13 +666,7 @@ static void execution_run(void)
     memory_begin();
     for (unsigned i = 0; i < MODEL_THREADS; i++) {
         struct thread *t = &threads[i];
-        t->used = t->standing;
-        t->scenarios = false;
-        t->ended = false;
-        t->blocked = BLOCKED_NOT;
-        t->self = NULL;
-        t->next = (struct op){.at = &thread_object[i], .write = true};
-        memcpy(t->resume, t->restart, sizeof(jmp_buf));
+        thread_reset(t, t->standing);
         if (t->standing)
             memory_thread_begins(t, NULL);
     }

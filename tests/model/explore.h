@@ -54,7 +54,6 @@ unsigned choose(unsigned n);
 
 struct thread *thread_create(void *(*entry)(void *), void *arg);
 void thread_join(unsigned id);
-bool lock_is_free(const void *lock);
 
 /* The running thread waits for memory to change: others go first. */
 void point_paused(void);

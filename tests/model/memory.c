@@ -618,19 +618,26 @@ static uint64_t atomic_load(const volatile void *at, unsigned size, int order, c
     return m->value;
 }
 
-/* Behind which stores one may come: number n of them, from the newest. */
-static unsigned place_choose(const struct location *l)
+/* True if a store may come right behind number i in modification order. */
+static bool followable(const struct location *l, unsigned i)
+{
+    return i + 1 == l->count || (!l->message[i].followed && l->message[i + 1].key - l->message[i].key > 1);
+}
+
+/* A store that the thread may still read, from the newest, and that another may follow; or, for a compare-and-swap, that differs
+ * from what it expects. */
+static unsigned message_choose(const struct location *l, const uint64_t *expected)
 {
     unsigned candidates[64], count = 0, from = readable_from(l);
     for (unsigned i = l->count; i-- > from && count < 64;)
-        if (i + 1 == l->count || (!l->message[i].followed && l->message[i + 1].key - l->message[i].key > 1))
+        if (followable(l, i) || (expected && l->message[i].value != *expected))
             candidates[count++] = i;
     return candidates[choose(count)];
 }
 
 static void message_store(struct location *l, uint64_t value, const struct view *view)
 {
-    struct message *m = message_add(l, place_choose(l), value);
+    struct message *m = message_add(l, message_choose(l, NULL), value);
     view_raise(mine()->now, l, m->key);
     m->view = view;
 }
@@ -679,12 +686,6 @@ void memory_flush(struct thread *thread)
     const struct buffered *b = &k->buffer[k->flushed++ % BUFFER_MAX];
     struct message *m = message_add(b->location, b->location->count - 1, b->value);
     m->view = b->view;
-}
-
-/* Which store a read-modify-write reads.  The newest, or an older one that none has followed. */
-static unsigned modified_choose(const struct location *l)
-{
-    return place_choose(l);
 }
 
 struct modification {
@@ -740,23 +741,12 @@ static uint64_t atomic_modify(volatile void *at, unsigned size, struct modificat
     }
     order = order_at(pc, "modification", order);
     struct location *l = access(at, size, (struct op){.write = true, .drains = true}, pc);
-    unsigned read = modified_choose(l);
+    unsigned read = message_choose(l, NULL);
     uint64_t old = l->message[read].value, value = truncated(modified(m, old), size);
     modify(l, read, value, order);
     trace("%p modification of %p: %#llx -> %#llx", pc, (const void *)(uintptr_t)at, (unsigned long long)old,
           (unsigned long long)value);
     return old;
-}
-
-/* The message that a compare-and-swap reads: one that it may follow, or one that differs from what is expected. */
-static unsigned compared_choose(const struct location *l, uint64_t expected)
-{
-    unsigned candidates[64], count = 0, from = readable_from(l);
-    for (unsigned i = l->count; i-- > from && count < 64;)
-        if (l->message[i].value != expected || i + 1 == l->count ||
-            (!l->message[i].followed && l->message[i + 1].key - l->message[i].key > 1))
-            candidates[count++] = i;
-    return candidates[choose(count)];
 }
 
 static uint64_t atomic_swap(volatile void *at, unsigned size, uint64_t expected, uint64_t desired, int order,
@@ -770,7 +760,7 @@ static uint64_t atomic_swap(volatile void *at, unsigned size, uint64_t expected,
     }
     order = order_at(pc, "swap", order);
     struct location *l = access(at, size, (struct op){.write = true, .drains = true}, pc);
-    unsigned read = compared_choose(l, expected);
+    unsigned read = message_choose(l, &expected);
     uint64_t old = l->message[read].value;
     if (old == expected)
         modify(l, read, desired, order);

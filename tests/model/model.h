@@ -44,9 +44,6 @@ extern const struct scenario litmus_scenarios[], deque_scenarios[], pool_scenari
 void model_check(bool held, const char *what);
 #define MUST(condition) model_check((condition), #condition)
 
-/* Any of 0 .. n - 1. */
-unsigned model_any(unsigned n);
-
 /* An outcome of this execution, at most 63 characters: litmus tests are about the set of them. */
 void model_outcome(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
