@@ -196,7 +196,7 @@ static int busy_body(struct scope *s, void *arg)
 
 static void handler_anywhere_cancels(void)
 {
-    for (int round = 0; round < TIMES(300, 50); round++) {
+    for (int round = 0; round < TIMES(60, 30); round++) {
         pthread_t thread;
         int status = SCOPE_OK;
         signal_test_begin();

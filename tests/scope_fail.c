@@ -322,13 +322,13 @@ static void more_groups_than_kept_freed(void)
     scope_report_fini(&report);
 }
 
-/* The group that is kept is of the inner scope that failed last. */
+/* The group that is kept is of the inner scope that failed last. It collects: every spawn must be taken, whoever has failed. */
 static int twice_task(struct scope *s, void *arg)
 {
     (void)s;
     (void)arg;
     int level = 2;
-    struct scope_options options = scope_options_init();
+    struct scope_options options = collect();
     options.name = "last";
     CHECK_EQ_INT(scope_run(returns_three_task, NULL), SCOPE_ERROR);
     return scope_run_with(&options, NULL, three_levels_body, &level);
