@@ -112,7 +112,7 @@ static int one_task_to_sleepers(struct scope *s, void *arg)
 
 static void spawn_wakes_a_sleeper(void)
 {
-    unsigned n = rounds(3000);
+    unsigned n = rounds(1500);
     CHECK_EQ_INT(scope_run(one_task_to_sleepers, &n), SCOPE_OK);
     check_quiescent(scopei_pool_default(&scopei_hooks));
 }
@@ -132,7 +132,7 @@ static int one_task_at_random_times(struct scope *s, void *arg)
 
 static void spawn_while_workers_fall_asleep_is_seen(void)
 {
-    unsigned n = rounds(8000);
+    unsigned n = rounds(4000);
     CHECK_EQ_INT(scope_run(one_task_at_random_times, &n), SCOPE_OK);
     check_quiescent(scopei_pool_default(&scopei_hooks));
 }
@@ -150,7 +150,7 @@ static int one_task(struct scope *s, void *arg)
 
 static void first_spawn_of_a_guest_is_seen(void)
 {
-    for (unsigned i = 0; i < rounds(8000); i++) {
+    for (unsigned i = 0; i < rounds(4000); i++) {
         rest(random_rest());
         CHECK_EQ_INT(scope_run(one_task, NULL), SCOPE_OK);
     }
