@@ -67,6 +67,7 @@ struct worker {
     uint64_t credit;                    /* how many publications are granted at once */
     uint64_t credit_ns;                 /* when credit was earned last */
     struct worker *victim;              /* whom we stole from last */
+    unsigned rest;                      /* sched/worker.c: so many pauses after the last stolen task, as it was tiny */
     uint64_t looked;                    /* scope/loop.c: when it looked at the clock last, in ticks */
     uint64_t guess_skip, guess_pause;   /* scope/loop.c: so many small loops wake nobody unless they prove worth it */
     struct atomic_ptr running;          /* const struct scope_task *: scope/dump.c.  P: anybody reads */
