@@ -18,11 +18,10 @@
 #include "sched/idle.h"
 #include "sched/seed.h"
 
-/* The first chunk is one item, as that may take long; the next ones are so many times the one before at most. */
-#define CHUNK_GROWTH 64
-
-/* If nobody asks, so many items are run before the clock is looked at. */
+/* The first chunk is one item, as that may take long, or so many if nobody asks; the next ones are so many times the one before at
+ * most. */
 #define CHUNK_QUIET 8
+#define CHUNK_GROWTH 64
 
 /* A chunk is to take an eighth of what is left, so that little remains to be shared at the end, but within these limits: below,
  * reading the clock would be felt (1 %), above, those who ask would wait. */
@@ -67,16 +66,30 @@ static size_t chunk_end(const struct part *part)
     return row && part->chunk >= row ? end - end % row : end;
 }
 
-/* A chunk of count items took so long, or at most so long. */
-static void chunk_adapt(struct part *part, size_t count, double taken_ns, bool at_most)
+/* A chunk of count items took so long, or at most so long.  asked: somebody waits for work. */
+static void chunk_adapt(struct part *part, size_t count, double taken_ns, bool at_most, bool asked)
 {
-    double item_ns = (taken_ns > 1 ? taken_ns : 1) / (double)count, left = (double)part_left(part);
-    double share = item_ns * left / CHUNK_SHARE;
-    double aim = share < CHUNK_LEAST_NS ? CHUNK_LEAST_NS : share < CHUNK_MOST_NS ? share : CHUNK_MOST_NS;
-    double items = aim / item_ns, most = (double)count * CHUNK_GROWTH;
-    items = items < 1 ? 1 : items < most ? items : most;
-    part->chunk = items < left ? (size_t)items : part_left(part);
-    part->item_ns = at_most || taken_ns < MEASURED_NS ? 0 : item_ns;
+    double done = (double)count, left = (double)part_left(part);
+    part->chunk = part_left(part);
+    part->item_ns = 0;
+    if (taken_ns * left < WORTH_STEAL_NS * done && left <= done * CHUNK_GROWTH)
+        return; /* what is left is not worth another look */
+    taken_ns = taken_ns > 1 ? taken_ns : 1;
+    double per_ns = done / taken_ns, least = CHUNK_LEAST_NS * per_ns, most = CHUNK_MOST_NS * per_ns;
+    double share = asked ? left / CHUNK_SHARE : left;
+    double items = share < least ? least : share < most ? share : most, grown = done * CHUNK_GROWTH;
+    items = items < 1 ? 1 : items < grown ? items : grown;
+    if (items < left)
+        part->chunk = (size_t)items;
+    if (!at_most && taken_ns >= MEASURED_NS)
+        part->item_ns = taken_ns / done;
+}
+
+/* True if nobody asks, and what is left takes no longer than what is done, or than two chunks that were measured to be short. */
+static bool part_ends(const struct worker *w, const struct part *part, size_t count, bool measured)
+{
+    size_t left = measured ? part_left(part) / 2 : part_left(part);
+    return count >= CHUNK_QUIET && left <= count && !scopei_deque_requested(&w->deque);
 }
 
 /* A chunk of count items, which began at before, has ended; 0: it is not known when.  Returns when it ended, in ticks. */
@@ -87,13 +100,13 @@ static uint64_t part_look(struct worker *w, struct part *part, size_t count, uin
         part->chunk = 1 + scopei_seed_draw(w, part_left(part));
         return 0;
     }
-    if (!before && count == 1 && !scopei_deque_requested(&w->deque)) {
-        part->chunk = CHUNK_QUIET - 1;
+    if (part_ends(w, part, count, before != 0)) {
+        part->chunk = part_left(part);
         return 0;
     }
     uint64_t now = os_ticks(), since = before ? before + pool->tick_cost : w->looked;
     double taken_ns = (double)(int64_t)(now - since) * pool->tick_ns;
-    chunk_adapt(part, count, taken_ns, !before);
+    chunk_adapt(part, count, taken_ns, !before, scopei_deque_requested(&w->deque));
     if (before && taken_ns >= WORTH_WAKE_NS)
         w->guess_skip = w->guess_pause = 0; /* a guess would have been right */
     w->looked = now;
@@ -204,6 +217,8 @@ static int part_chunks(struct worker *w, struct scope *s, struct part *part, str
     struct loop *loop = part->loop;
     bool timed = part->item_ns > 0 || part->urgent || (few(w, part_left(part)) && scopei_deque_requested(&w->deque));
     uint64_t before = timed ? os_ticks() : 0;
+    if (!timed && part->chunk == 1 && !scopei_deque_requested(&w->deque) && !seeded(w))
+        part->chunk = CHUNK_QUIET;
     enum division how = part->item_ns > 0 ? DIVIDE_NOT : part_guess(w, part);
     int code;
     while (part->begin < load_relaxed(&loop->stop)) { /* Relaxed: a late look costs one chunk. */
