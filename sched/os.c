@@ -114,6 +114,7 @@ static void barrier_refused(void)
 {
     if (!load_relaxed_u32(&barrier_wanted)) /* Relaxed: see above. */
         return;
+    fence_seq_cst(); /* pairs with: scopei_cancel_inherit; what the caller has stored can be seen before the others' rest begins */
     if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0)
         for (int i = 0; i < SETTLING_PAUSES; i++)
             os_pause();
