@@ -49,7 +49,7 @@ void scopei_event(struct scope *s)
     /* Relaxed: seen by the owner at the end, who is the caller, or waits for it. */
     while (!(load_relaxed(&s->cancel) & SCOPEI_EVENT)) {
         uint64_t word = load_relaxed(&s->cancel);
-        (void)cas_acq_rel(&s->cancel, word, word | SCOPEI_EVENT); /* pairs with: scope_visit */
+        (void)cas_relaxed(&s->cancel, word, word | SCOPEI_EVENT);
     }
 }
 
@@ -70,7 +70,7 @@ static bool mark(struct scope *s, enum scope_reason reason)
         uint64_t word = load_relaxed(&s->cancel); /* Relaxed: the reason says all; nothing else is passed along. */
         if (word_marked(word))
             return false;
-        if (cas_acq_rel(&s->cancel, word, word | reason)) /* pairs with: scope_visit, which goes on from here */
+        if (cas_relaxed(&s->cancel, word, word | reason)) /* the fence of spread_marks orders it */
             return true;
     }
 }
@@ -98,7 +98,7 @@ static void scope_visit(struct scope *s, struct spread *spread)
         enum scope_reason reason = word_marked(word) ? SCOPE_REASON_NONE : visit_reason(s, spread);
         if (reason == SCOPE_REASON_NONE)
             return;
-        if (cas_acq_rel(&s->cancel, word, word | reason)) { /* pairs with: scope_visit */
+        if (cas_relaxed(&s->cancel, word, word | reason)) { /* Relaxed: the fence before the next round orders it. */
             spread->marked = true;
             return;
         }
@@ -240,7 +240,7 @@ void scope_token_release(struct scope_token *token)
 /* Exactly one of those who want to run it, or to take it back, does. */
 static void callback_run(struct scope_callback *callback)
 {
-    if (!cas_acq_rel(&callback->state, CALLBACK_ARMED, CALLBACK_RUNNING)) /* pairs with: scope_token_on_cancel */
+    if (!cas_acquire(&callback->state, CALLBACK_ARMED, CALLBACK_RUNNING)) /* pairs with: scope_token_on_cancel */
         return;
     bool called __attribute__((cleanup(scopei_must_return))) = true;
     callback->fn(callback->arg);
@@ -253,15 +253,15 @@ static struct scope_callback *callback_take(struct scope_token *token)
 {
     struct scope_callback *first = load_acquire_ptr(&token->callbacks); /* pairs with: callback_take */
     for (struct scope_callback *callback = first; callback; callback = callback->next)
-        if (cas_acq_rel(&callback->state, CALLBACK_FREE, CALLBACK_MAKING)) /* pairs with: scope_callback_forget */
+        if (cas_acquire(&callback->state, CALLBACK_FREE, CALLBACK_MAKING)) /* pairs with: scope_callback_forget */
             return callback;
     struct scope_callback *made = calloc(1, sizeof(*made));
     if (!made)
         return NULL;
     store_relaxed(&made->state, CALLBACK_MAKING); /* Relaxed: published by the swing. */
     do
-        made->next = load_acquire_ptr(&token->callbacks);          /* pairs with: callback_take */
-    while (!cas_acq_rel_ptr(&token->callbacks, made->next, made)); /* pairs with: callback_take */
+        made->next = load_relaxed_ptr(&token->callbacks);          /* Relaxed: who follows it acquires all earlier swings. */
+    while (!cas_release_ptr(&token->callbacks, made->next, made)); /* pairs with: callback_take, scope_token_cancel */
     return made;
 }
 
@@ -283,7 +283,7 @@ bool scope_callback_forget(struct scope_callback *callback)
 {
     if (!callback)
         return false;
-    bool spared = cas_acq_rel(&callback->state, CALLBACK_ARMED, CALLBACK_MAKING); /* pairs with: callback_run */
+    bool spared = cas_relaxed(&callback->state, CALLBACK_ARMED, CALLBACK_MAKING); /* Relaxed: the caller knows what is in it. */
     while (!spared && load_acquire(&callback->state) == CALLBACK_RUNNING)         /* pairs with: callback_run */
         os_pause();
     store_release(&callback->state, CALLBACK_FREE); /* pairs with: callback_take */
@@ -294,7 +294,7 @@ int scope_token_cancel(struct scope_token *token)
 {
     if (!token)
         return SCOPE_EINVAL;
-    if (!cas_acq_rel(&token->cancelled, 0, scopei_now_ns())) /* pairs with: scope_token_cancelled */
+    if (!cas_release(&token->cancelled, 0, scopei_now_ns())) /* pairs with: scope_token_cancelled, scope_token_on_cancel */
         return 0;
     store_relaxed_ptr(&token->canceller, &scopei_self); /* Relaxed: for this thread, or a hint. */
     spread_marks(token);                                /* and a fence, that pairs with: scope_token_on_cancel */

@@ -895,7 +895,8 @@ int main(int argc, char **argv)
     static char signal_stack[65536];
     const stack_t stack = {.ss_sp = signal_stack, .ss_size = sizeof(signal_stack)};
     struct sigaction action = {.sa_handler = crashed, .sa_flags = SA_ONSTACK};
-    const struct scenario *const lists[] = {litmus_scenarios, deque_scenarios, pool_scenarios};
+    const struct scenario *const lists[] = {litmus_scenarios, deque_scenarios, sched_scenarios, cancel_scenarios,
+                                             pool_scenarios};
     const char *seed = getenv("STRESS_SEED");
     options.seed = seed ? strtoull(seed, NULL, 10) : 1;
     options_parse(argc, argv);
@@ -904,7 +905,7 @@ int main(int argc, char **argv)
     (void)sigaction(SIGBUS, &action, NULL);
     memory_init();
     threads_init();
-    for (unsigned l = 0; l < 3; l++)
+    for (unsigned l = 0; l < sizeof(lists) / sizeof(lists[0]); l++)
         for (const struct scenario *s = lists[l]; s->name; s++) {
             if (!wanted(s))
                 continue;

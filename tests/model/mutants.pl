@@ -13,10 +13,12 @@ $| = 1;
 my ($explorer, $pattern, $steps) = @ARGV;
 my %weaker = (2 => {acquire => 0}, 3 => {release => 0}, 4 => {acquire => 3, release => 2}, 5 => {acquire => 3, release => 2});
 
-# "file:line" and function of an access, by the address behind it, without what is inlined from atomic.h.
+# "file:line" and function of an access, by the address behind it, without what is inlined from atomic.h.  Where the compiler has lost
+# from where that was: of what follows it.
 sub place {
     my ($pc) = @_;
-    for (split /\n/, `addr2line -ipfe $explorer @{[sprintf '%#x', hex($pc) - 1]}`) {
+    my @addresses = map { sprintf '%#x', hex($pc) + $_ } -1 .. 40;
+    for (split /\n/, `addr2line -ipfe $explorer @addresses`) {
         next unless /(\w+) at .*?((?:deque|sched|scope)\/[\w.]+):(\d+)/;
         return ("$2:$3", $1) unless $2 eq 'deque/atomic.h';
     }
