@@ -28,11 +28,10 @@ bool scopei_task_allowed(const struct lineage *node, const struct goal *goal)
         return true;
     if (!goal->forked)
         return descends(node, goal->base, goal->depth);
-    /* pairs with: scopei_forked_run.  The thief's node may serve another run once the forked task has ended; the task that we
-     * look at was then published after that, so we see the end. */
-    const struct lineage *thief = (const struct lineage *)(uintptr_t)load_acquire(&goal->forked->word[TASK_THIEF]);
-    return thief && descends(node, thief, 0) &&
-           load_acquire(&goal->forked->word[TASK_META]) != 0; /* pairs with: scopei_forked_done */
+    /* The thief's node may serve another run once the forked task has ended; the task that we look at was then published after
+     * that, so we see the end.  Relaxed, both: nothing is read by way of the one, and who sees the end by the other looks again. */
+    const struct lineage *thief = (const struct lineage *)(uintptr_t)load_relaxed(&goal->forked->word[TASK_THIEF]);
+    return thief && descends(node, thief, 0) && load_relaxed(&goal->forked->word[TASK_META]) != 0;
 }
 
 /* True if it is not worth stealing yet: its owner, which cannot look at the clock for each small loop, may well have done with

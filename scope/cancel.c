@@ -13,7 +13,7 @@
  *
  *      opener (scope_open, scopei_scope_open)     canceller (spread)
  *      1  write parent, word, top                 1  mark the parent
- *      2  barrier                                 2  barrier
+ *      2  barrier                                 2  barrier, fence (scopei_workers_visit)
  *      3  parent marked? mark itself              3  visit every scope below top; marked any? again from 2
  *
  * The opener's barrier is for the compiler alone: the canceller's makes every running thread pass a fence (membarrier), so
@@ -70,7 +70,7 @@ static bool mark(struct scope *s, enum scope_reason reason)
         uint64_t word = load_relaxed(&s->cancel); /* Relaxed: the reason says all; nothing else is passed along. */
         if (word_marked(word))
             return false;
-        if (cas_relaxed(&s->cancel, word, word | reason)) /* the fence of spread_marks orders it */
+        if (cas_relaxed(&s->cancel, word, word | reason)) /* Relaxed: the fence of the visit orders it. */
             return true;
     }
 }
@@ -98,7 +98,7 @@ static void scope_visit(struct scope *s, struct spread *spread)
         enum scope_reason reason = word_marked(word) ? SCOPE_REASON_NONE : visit_reason(s, spread);
         if (reason == SCOPE_REASON_NONE)
             return;
-        if (cas_relaxed(&s->cancel, word, word | reason)) { /* Relaxed: the fence before the next round orders it. */
+        if (cas_relaxed(&s->cancel, word, word | reason)) { /* Relaxed: that of the next round orders it. */
             spread->marked = true;
             return;
         }
@@ -120,8 +120,7 @@ static void spread_marks(const struct scope_token *token)
 {
     struct spread spread = {.token = token};
     do {
-        fence_seq_cst();      /* pairs with: scopei_cancel_inherit, where it fences */
-        scopei_barrier_all(); /* pairs with: scopei_cancel_inherit, where it does not */
+        scopei_barrier_all(); /* pairs with: scopei_cancel_inherit, where it does not fence; where it does, the visit's fence does */
         spread.marked = false;
         scopei_workers_visit(worker_visit, &spread);
     } while (spread.marked);
@@ -133,7 +132,7 @@ void scopei_cancel_inherit(struct scope *s)
     const struct scope_token *token = load_relaxed_ptr(&s->token);
     bool shield = load_relaxed(&s->special.shield);
     if (token || !s->root.owner->pool->barrier)
-        fence_seq_cst(); /* pairs with: spread_marks */
+        fence_seq_cst(); /* pairs with: scopei_workers_visit, in spread_marks */
     else
         fence_compiler(); /* pairs with: scopei_barrier_all in spread_marks */
     if (parent && scope_cancelled(parent) && !shield)
@@ -200,7 +199,7 @@ int scope_unshield(struct scope *s)
     if (!s)
         return SCOPE_EINVAL;
     store_relaxed(&s->special.shield, 0);                      /* Relaxed: ordered by the fence. */
-    fence_seq_cst();                                           /* pairs with: spread_marks */
+    fence_seq_cst();                                           /* pairs with: scopei_workers_visit, in spread_marks */
     const struct scope *parent = load_relaxed_ptr(&s->parent); /* Relaxed: s is open. */
     if (parent && scope_cancelled(parent) && mark(s, SCOPE_REASON_PARENT))
         spread_marks(NULL);
@@ -297,7 +296,7 @@ int scope_token_cancel(struct scope_token *token)
     if (!cas_release(&token->cancelled, 0, scopei_now_ns())) /* pairs with: scope_token_cancelled, scope_token_on_cancel */
         return 0;
     store_relaxed_ptr(&token->canceller, &scopei_self); /* Relaxed: for this thread, or a hint. */
-    spread_marks(token);                                /* and a fence, that pairs with: scope_token_on_cancel */
+    spread_marks(token);                                /* with a fence, that pairs with: scope_token_on_cancel */
     struct scope_callback *callback = load_acquire_ptr(&token->callbacks); /* pairs with: callback_take */
     for (; callback; callback = callback->next)
         callback_run(callback);

@@ -13,14 +13,30 @@ $| = 1;
 my ($explorer, $pattern, $steps) = @ARGV;
 my %weaker = (2 => {acquire => 0}, 3 => {release => 0}, 4 => {acquire => 3, release => 2}, 5 => {acquire => 3, release => 2});
 
-# "file:line" and function of an access, by the address behind it, without what is inlined from atomic.h.  Where the compiler has lost
-# from where that was: of what follows it.
+# The function around a line.
+my %source;
+sub function_at {
+    my ($file, $line) = @_;
+    $source{$file} //= [split /^/, do { local (@ARGV, $/) = $file; <> }];
+    while ($line-- > 0) {
+        return $1 if $source{$file}[$line] =~ /^\w.*?\b(\w+)\(.*[^;]$/;
+    }
+    return '?';
+}
+
+# "file:line" and function of an access of the library's, by the address behind it, without what is inlined from atomic.h.  Where the
+# compiler has forgotten from where that was, what follows in the same function tells.
 sub place {
     my ($pc) = @_;
-    my @addresses = map { sprintf '%#x', hex($pc) + $_ } -1 .. 40;
-    for (split /\n/, `addr2line -ipfe $explorer @addresses`) {
-        next unless /(\w+) at .*?((?:deque|sched|scope)\/[\w.]+):(\d+)/;
-        return ("$2:$3", $1) unless $2 eq 'deque/atomic.h';
+    my $forgotten;
+    for my $ahead (-1 .. 40) {
+        my ($function, $file, $line);
+        for (split /\n/, `addr2line -ipfe $explorer @{[sprintf '%#x', hex($pc) + $ahead]}`) {
+            ($function, $file, $line) = /(\w+) at (?:.*\/)?((?:deque|sched|scope|tests\/model)\/[\w.]+):(\d+)/ or next;
+            last if $file ne 'deque/atomic.h' && (!$forgotten || $function eq $forgotten);
+        }
+        return $file =~ /^tests/ ? () : ("$file:$line", function_at($file, $line)) if $file && $file ne 'deque/atomic.h';
+        $forgotten //= $function;
     }
     return;
 }

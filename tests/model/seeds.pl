@@ -34,7 +34,7 @@ my @seeds = (
     ['a request is cleared by two stores that may come late', 'deque/deque.c',
         "    fence_seq_cst();\n}\n\nvoid scopei_deque_request", "}\n\nvoid scopei_deque_request", 'deque'],
     ['a parker forgets a wake-up that comes first', 'sched/os.c',
-        'if (exchange_acq_rel_u32(&parker->state, PARKER_ASLEEP) != PARKER_NOTIFIED) {',
+        'if (exchange_relaxed_u32(&parker->state, PARKER_ASLEEP) != PARKER_NOTIFIED) {',
         'store_relaxed_u32(&parker->state, PARKER_ASLEEP);' . "\n    {", 'parker'],
     ['a sleep that ends early is taken for a wake-up', 'sched/os.c',
         'while (load_relaxed_u32(&parker->state) == PARKER_ASLEEP)', 'if (true)', 'parker'],

@@ -1,2 +1,0 @@
-#include "model.h"
-const struct scenario cancel_scenarios[] = {{.name = NULL}};
