@@ -245,7 +245,7 @@ bool scopei_idle_wake(struct scope_pool *pool, const struct lineage *node, const
 
 void scopei_idle_notify(struct scope_pool *pool, const struct lineage *node)
 {
-    fence_seq_cst(); /* pairs with: scopei_request_all, where who goes to sleep fences; without it both could miss each other */
+    fence_seq_cst(); /* pairs with: scopei_request_all, in idle_sleep and help_sleep; without it both could miss each other */
     if (!load_relaxed(&pool->idle.searching)) /* Relaxed: ordered by the fence. */
         (void)scopei_idle_wake(pool, node, NULL);
 }
@@ -338,13 +338,11 @@ static bool idle_sleep(struct worker *w, bool counted)
     seed_rest(w);
     if (counted)
         (void)sub_relaxed(&pool->idle.searching, 1); /* Relaxed: ordered by the fence in scopei_request_all. */
-    bool down = is_down(w);                          /* whoever changes it counts for us, asks and looks */
-    bool looks = counted || !down;
-    if (looks)
-        scopei_request_all(w);
-    bool work = looks && scopei_findable(w, NULL);
+    scopei_request_all(w);
+    bool down = is_down(w); /* after the fence: who has relied on us may have stood us down before; who does it later counts for us */
+    bool work = scopei_findable(w, NULL);
     if (work && down)
-        scopei_pass_on(w, 1); /* a wake-up may have been meant for us */
+        scopei_pass_on(w, 1); /* a wake-up may have been meant for us, even if we gave up our count when we withdrew */
     /* Relaxed: threads_stop sets it before it takes the lock to wake who is on the list. */
     if (!(work && !down && pool->hooks->ready(w)) && !load_relaxed(&pool->stopping))
         park(w);

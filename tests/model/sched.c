@@ -7,7 +7,7 @@
 #include "sched/pool.h"
 
 static struct scope_pool *pool;
-static struct worker *guest[2];           /* that have entered in setup */
+static struct worker *guest[3];           /* that have entered in setup */
 static struct atomic_u64 flag;            /* passes nothing on */
 static uint64_t data, pushed, seen;       /* plain */
 static uint64_t box[4];                   /* likewise: written before a task is pushed, read by who runs it */
@@ -388,7 +388,9 @@ static void attend_twice(void)
 static void attended_finish(void)
 {
     const struct deque *d = &guest[0]->deque;
-    bool awake = load_relaxed(&pool->idle.searching) + load_relaxed(&pool->idle.helping) > 0;
+    bool awake = load_relaxed(&pool->idle.searching) > 0;
+    for (unsigned i = 0; i < pool->workers; i++)
+        awake |= load_relaxed_u32(&pool->slot[i]->parker.state) != PARKER_ASLEEP;
     MUST(awake || scopei_deque_requested(d) || !deque_private(d));
     MUST(awake || scopei_deque_starved(d));
 }
@@ -423,6 +425,46 @@ static void put_in_inbox(void)
 static void publish_one(void)
 {
     publish_and_wait(1);
+}
+
+/* The guest that publishes has stood down somebody who is about to sleep. */
+static void enter_and_publish(void)
+{
+    guest[0] = enter();
+    publish_and_wait(1);
+}
+
+/* Two that search, one task to be found, and another that is published meanwhile: each needs one of them. */
+static void two_searchers(void)
+{
+    two_guests();
+    guest[2] = enter();
+    worker_self_set(NULL);
+    push(guest[0]);
+    scopei_deque_publish(&guest[0]->deque, 1);
+    for (unsigned i = 1; i < 3; i++)
+        guest[i]->starting = true;
+    store_relaxed(&pool->idle.searching, 2);
+    store_relaxed(&together, 2);
+}
+
+static void search_and_run(void)
+{
+    struct task task;
+    struct worker *w = guest[model_self() + 1];
+    worker_self_set(w);
+    if (scopei_idle_search(w, &task))
+        execute(w, &task);
+}
+
+static void publish_another(void)
+{
+    worker_self_set(guest[0]);
+    push(guest[0]);
+    scopei_deque_publish(&guest[0]->deque, 1);
+    scopei_idle_notify(pool, &guest[0]->stay);
+    while (load_relaxed(&begun) < 2)
+        os_pause();
 }
 
 static void publish_two(void)
@@ -463,7 +505,9 @@ const struct scenario sched_scenarios[] = {
     {"part_idle_attend", PAIR, .finish = attended_finish, .thread = {attend_twice}, .bound = 3},
     {"part_idle_attend_of_three", TRIO, .finish = attended_finish, .thread = {attend_twice}, .bound = 3},
     {"part_idle_publish", PAIR, .thread = {publish_one}, .bound = 3},
+    {"part_idle_enter", .setup = two_workers_alone, .thread = {enter_and_publish}, .bound = 3},
     {"part_idle_inbox", PAIR, .thread = {put_in_inbox}, .bound = 3},
+    {"part_idle_won", .setup = two_searchers, .thread = {search_and_run, search_and_run, publish_another}, .bound = 3},
     {"part_idle_publish_two", TRIO, .thread = {publish_two}, .bound = 3},
     {.name = NULL},
 };

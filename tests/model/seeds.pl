@@ -42,6 +42,8 @@ my @seeds = (
         'bool work = scopei_findable(w, NULL);', 'bool work = false;', 'wake'],
     ['the last look forgets the inboxes', 'sched/victim.c',
         'if (scopei_inbox_glance(victim, goal) || (victim != w', 'if ((victim != w', 'wake'],
+    ['a wake-up for a worker that was stood down meanwhile is not passed on', 'sched/idle.c',
+        'if (work && down)', 'if (false)', 'part_idle wake'],
     ['a publisher wakes nobody', 'sched/idle.c',
         "(void)scopei_idle_wake(pool, node, NULL);\n}", "(void)node;\n}", 'wake'],
     ['a woken worker does not count as searching', 'sched/idle.c',
