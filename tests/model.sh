@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/.." || exit
 {
     make explorer 2>&1 || echo "not ok - the explorer is built"
-    small="litmus deque parker cancel_callback"
+    small="litmus deque parker cancel_callback part mark token node"
     build/model/explorer --steps $((8 * ${MODEL_STEPS:-400000})) $small
     build/model/explorer --steps "${MODEL_STEPS:-400000}" join wake cancel_{body,failed,open} pool_destroy
     tests/model/mutants.pl build/model/explorer "${MUTANTS:-^deque/}" "${MUTANT_STEPS:-1000000}"

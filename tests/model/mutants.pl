@@ -86,13 +86,20 @@ sub pieces {
     return $mutant =~ /^deque/ ? 'deque' : $mutant =~ /^sched/ ? 'part parker' : 'node mark token cancel_callback';
 }
 
+# A random execution fails, and none does without the mutant.
+my $sound;
+sub fails_at_random {
+    my ($list) = @_;
+    return fails($list, $random) && ($sound //= !fails('', $random));
+}
+
 sub killed {
     my ($mutant, $list, $known) = @_;
     my $pieces = pieces($mutant);
     return 1 if fails($list, "--steps @{[$steps / 50]} $pieces");
     return 0 if $known;
     return fails($list, "--steps $steps $pieces") if $mutant =~ /^deque/;
-    return fails($list, $random) || fails($list, "--steps $steps $pieces") || fails($list, "--steps $steps $pools");
+    return fails_at_random($list) || fails($list, "--steps $steps $pieces") || fails($list, "--steps $steps $pools");
 }
 
 # "file function: what without order  # reason"
@@ -115,7 +122,6 @@ sub verdict {
     print $good ? 'ok ' : 'not ok ', ++$number, ' - ', @what, "\n";
 }
 
-verdict(!fails('', $random), 'no random execution fails without a mutant');
 for my $mutant (grep { /$pattern/ } sort keys %mutants) {
     (my $name = $mutant) =~ s/:\d+ / /;
     if (killed($mutant, join(',', @{$mutants{$mutant}}), $reason{$name})) {
@@ -130,4 +136,4 @@ for my $mutant (grep { /$pattern/ } sort keys %mutants) {
     $stays{$name} = 1;
 }
 verdict(0, "$_: is killed, though tests/model/survivors has a reason for it to stay") for grep { $reason{$_} && !$stays{$_} } sort keys %stays;
-print "1..$number\n# figures: mutants=@{[$number - 1]} mutants_killed=$killed mutants_explained=$explained\n";
+print "1..$number\n# figures: mutants=$number mutants_killed=$killed mutants_explained=$explained\n";
