@@ -339,7 +339,8 @@ static bool idle_sleep(struct worker *w, bool counted)
     if (counted)
         (void)sub_relaxed(&pool->idle.searching, 1); /* Relaxed: ordered by the fence in scopei_request_all. */
     scopei_request_all(w);
-    bool down = is_down(w); /* after the fence: who has relied on us may have stood us down before; who does it later counts for us */
+    /* After the fence: who has relied on us may have stood us down before it.  Whoever does so later counts for us. */
+    bool down = is_down(w);
     bool work = scopei_findable(w, NULL);
     if (work && down)
         scopei_pass_on(w, 1); /* a wake-up may have been meant for us, even if we gave up our count when we withdrew */

@@ -20,7 +20,8 @@ void scopei_park(struct parker *parker)
         while (load_relaxed_u32(&parker->state) == PARKER_ASLEEP)
             (void)syscall(SYS_futex, &parker->state.raw, FUTEX_WAIT_PRIVATE, (uint32_t)PARKER_ASLEEP, NULL, NULL, 0);
     }
-    (void)exchange_acquire_u32(&parker->state, PARKER_AWAKE); /* pairs with: scopei_unpark; what the waker did is visible */
+    /* pairs with: scopei_unpark; what the waker did before is visible. */
+    (void)exchange_acquire_u32(&parker->state, PARKER_AWAKE);
 }
 
 bool scopei_unpark(struct parker *parker)

@@ -110,7 +110,8 @@ static void registry_unlink(struct scope_pool *pool)
     }
     while (load_relaxed_ptr(&first->next) != pool)
         first = load_relaxed_ptr(&first->next);
-    store_relaxed_ptr(&first->next, load_relaxed_ptr(&pool->next)); /* Relaxed: it is older than first, whose adding showed it. */
+    /* Relaxed: what follows is older than first, and was complete when that was added. */
+    store_relaxed_ptr(&first->next, load_relaxed_ptr(&pool->next));
 }
 
 /* Afterwards no visitor has the pool in hand: one that comes later does not find it, and those before are waited for. */
@@ -127,7 +128,7 @@ static void registry_remove(struct scope_pool *pool)
 void scopei_workers_visit(void (*visit)(struct worker *w, void *arg), void *arg)
 {
     (void)add_relaxed(&registry.visitors, 1); /* Relaxed: ordered by the fence. */
-    fence_seq_cst();                          /* pairs with: registry_remove, scopei_cancel_inherit, scope_token_on_cancel */
+    fence_seq_cst(); /* pairs with: registry_remove, scopei_cancel_inherit, scope_token_on_cancel */
     /* pairs with: registry_add, registry_unlink.  Next is relaxed: older pools were complete when this one was added. */
     for (struct scope_pool *pool = load_acquire_ptr(&registry.pools); pool; pool = load_relaxed_ptr(&pool->next)) {
         uint64_t slots = load_acquire(&pool->slots); /* pairs with: slot_add */

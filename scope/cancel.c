@@ -258,8 +258,8 @@ static struct scope_callback *callback_take(struct scope_token *token)
     if (!made)
         return NULL;
     store_relaxed(&made->state, CALLBACK_MAKING); /* Relaxed: published by the swing. */
-    do
-        made->next = load_relaxed_ptr(&token->callbacks);          /* Relaxed: who follows it acquires all earlier swings. */
+    do /* Relaxed: who follows the list acquires all earlier swings with the last. */
+        made->next = load_relaxed_ptr(&token->callbacks);
     while (!cas_release_ptr(&token->callbacks, made->next, made)); /* pairs with: callback_take, scope_token_cancel */
     return made;
 }
@@ -282,8 +282,9 @@ bool scope_callback_forget(struct scope_callback *callback)
 {
     if (!callback)
         return false;
-    bool spared = cas_relaxed(&callback->state, CALLBACK_ARMED, CALLBACK_MAKING); /* Relaxed: the caller knows what is in it. */
-    while (!spared && load_acquire(&callback->state) == CALLBACK_RUNNING)         /* pairs with: callback_run */
+    /* Relaxed: the caller knows what is in it. */
+    bool spared = cas_relaxed(&callback->state, CALLBACK_ARMED, CALLBACK_MAKING);
+    while (!spared && load_acquire(&callback->state) == CALLBACK_RUNNING) /* pairs with: callback_run */
         os_pause();
     store_release(&callback->state, CALLBACK_FREE); /* pairs with: callback_take */
     return spared;
@@ -293,7 +294,8 @@ int scope_token_cancel(struct scope_token *token)
 {
     if (!token)
         return SCOPE_EINVAL;
-    if (!cas_release(&token->cancelled, 0, scopei_now_ns())) /* pairs with: scope_token_cancelled, scope_token_on_cancel */
+    /* pairs with: scope_token_cancelled, scope_token_on_cancel */
+    if (!cas_release(&token->cancelled, 0, scopei_now_ns()))
         return 0;
     store_relaxed_ptr(&token->canceller, &scopei_self); /* Relaxed: for this thread, or a hint. */
     spread_marks(token);                                /* with a fence, that pairs with: scope_token_on_cancel */

@@ -900,7 +900,7 @@ int main(int argc, char **argv)
     const stack_t stack = {.ss_sp = signal_stack, .ss_size = sizeof(signal_stack)};
     struct sigaction action = {.sa_handler = crashed, .sa_flags = SA_ONSTACK};
     const struct scenario *const lists[] = {litmus_scenarios, deque_scenarios, sched_scenarios, scope_scenarios,
-                                             pool_scenarios};
+                                            pool_scenarios};
     const char *seed = getenv("STRESS_SEED");
     options.seed = seed ? strtoull(seed, NULL, 10) : 1;
     options_parse(argc, argv);

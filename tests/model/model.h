@@ -41,7 +41,8 @@ struct scenario {
 #define BOUND_ALL 1000u
 
 /* Each ends with name NULL. */
-extern const struct scenario litmus_scenarios[], deque_scenarios[], sched_scenarios[], scope_scenarios[], pool_scenarios[];
+extern const struct scenario litmus_scenarios[], deque_scenarios[], sched_scenarios[], scope_scenarios[],
+    pool_scenarios[];
 
 /* For scenarios.  The execution that breaks one is printed so that it can be run again. */
 void model_check(bool held, const char *what);
