@@ -61,7 +61,7 @@ my @seeds = (
     ['a canceller visits only once', 'scope/cancel.c',
         'while (spread.marked);', 'while (false);', 'cancel'],
     ['a callback runs without being won', 'scope/cancel.c',
-        'if (!cas_acq_rel(&callback->state, CALLBACK_ARMED, CALLBACK_RUNNING))',
+        'if (!cas_acquire(&callback->state, CALLBACK_ARMED, CALLBACK_RUNNING))',
         'if (load_acquire(&callback->state) != CALLBACK_ARMED)', 'cancel'],
     ['a pool is freed while somebody visits it', 'sched/pool.c',
         "    while (load_acquire(&registry.visitors))", "    while (false)", 'pool'],
