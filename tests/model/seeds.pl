@@ -42,6 +42,11 @@ my @seeds = (
         'bool work = scopei_findable(w, NULL);', 'bool work = false;', 'wake'],
     ['the last look forgets the inboxes', 'sched/victim.c',
         'if (scopei_inbox_glance(victim, goal) || (victim != w', 'if ((victim != w', 'wake'],
+    ['a worker that is stood down does not look, and knows of that from before its fence', 'sched/idle.c',
+        "    scopei_request_all(w);\n    /* After the fence: who has relied on us may have stood us down before it.  Whoever does so later counts " .
+        "for us. */\n    bool down = is_down(w);\n    bool work = ",
+        "    bool down = is_down(w);\n    if (counted || !down)\n        scopei_request_all(w);\n    bool work = (counted || !down) && ",
+        'part_idle wake'],
     ['a wake-up for a worker that was stood down meanwhile is not passed on', 'sched/idle.c',
         'if (work && down)', 'if (false)', 'part_idle wake'],
     ['a publisher wakes nobody', 'sched/idle.c',
