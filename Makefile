@@ -86,7 +86,7 @@ $(LIBRARY:%.c=$(B)/%.o): private FLAGS += -fexceptions -USCOPE_DEBUG $(INSTRUMEN
 
 # The explorer of tests/model: the library and its scenarios are compiled so that it sees every access, itself is not.
 MODEL := $(patsubst %.c,$(B)/%.o,$(wildcard tests/model/*.c))
-MODEL_SCENARIOS := $(filter %/litmus.o %/deque.o %/pool.o,$(MODEL))
+MODEL_SCENARIOS := $(filter %/litmus.o %/deque.o %/sched.o %/scope.o %/pool.o,$(MODEL))
 $(MODEL_SCENARIOS): private FLAGS += $(INSTRUMENT)
 $(filter-out $(MODEL_SCENARIOS),$(MODEL)): private FLAGS += -O2
 

@@ -58,9 +58,24 @@ static inline uint64_t add_relaxed(struct atomic_u64 *a, uint64_t value)
     return __atomic_fetch_add(&a->raw, value, __ATOMIC_RELAXED);
 }
 
+static inline uint64_t add_release(struct atomic_u64 *a, uint64_t value)
+{
+    return __atomic_fetch_add(&a->raw, value, __ATOMIC_RELEASE);
+}
+
 static inline uint64_t add_acq_rel(struct atomic_u64 *a, uint64_t value)
 {
     return __atomic_fetch_add(&a->raw, value, __ATOMIC_ACQ_REL);
+}
+
+static inline uint64_t sub_relaxed(struct atomic_u64 *a, uint64_t value)
+{
+    return __atomic_fetch_sub(&a->raw, value, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t sub_release(struct atomic_u64 *a, uint64_t value)
+{
+    return __atomic_fetch_sub(&a->raw, value, __ATOMIC_RELEASE);
 }
 
 static inline uint64_t sub_acq_rel(struct atomic_u64 *a, uint64_t value)
@@ -99,9 +114,19 @@ static inline void store_relaxed_u32(struct atomic_u32 *a, uint32_t value)
     __atomic_store_n(&a->raw, value, __ATOMIC_RELAXED);
 }
 
-static inline uint32_t exchange_acq_rel_u32(struct atomic_u32 *a, uint32_t value)
+static inline uint32_t exchange_relaxed_u32(struct atomic_u32 *a, uint32_t value)
 {
-    return __atomic_exchange_n(&a->raw, value, __ATOMIC_ACQ_REL);
+    return __atomic_exchange_n(&a->raw, value, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t exchange_acquire_u32(struct atomic_u32 *a, uint32_t value)
+{
+    return __atomic_exchange_n(&a->raw, value, __ATOMIC_ACQUIRE);
+}
+
+static inline uint32_t exchange_release_u32(struct atomic_u32 *a, uint32_t value)
+{
+    return __atomic_exchange_n(&a->raw, value, __ATOMIC_RELEASE);
 }
 
 static inline bool cas_acquire_u32(struct atomic_u32 *a, uint32_t expected, uint32_t desired)
@@ -132,6 +157,11 @@ static inline void store_release_ptr(struct atomic_ptr *a, void *value)
 static inline void *exchange_acq_rel_ptr(struct atomic_ptr *a, void *value)
 {
     return __atomic_exchange_n(&a->raw, value, __ATOMIC_ACQ_REL);
+}
+
+static inline bool cas_release_ptr(struct atomic_ptr *a, void *expected, void *desired)
+{
+    return __atomic_compare_exchange_n(&a->raw, &expected, desired, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 static inline bool cas_acq_rel_ptr(struct atomic_ptr *a, void *expected, void *desired)

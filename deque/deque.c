@@ -159,7 +159,7 @@ void scopei_deque_clear(struct deque *d, uint64_t window)
     (void)exchange_relaxed(&d->limit, slot_address(d->bottom + (window < room ? window : room)));
     (void)exchange_relaxed(&d->floor, slot_address(d->shared));
     /* What the caller reads next may not be older than the exchanges: a thief does what the owner is to see, passes a fence, and
-     * then asks, or sees that its request stands already.  pairs with: steal, idle_sleep, help_sleep, spread_marks */
+     * then asks, or sees that its request stands already.  pairs with: steal, scopei_request_all, scopei_workers_visit */
     fence_seq_cst();
 }
 

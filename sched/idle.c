@@ -12,7 +12,7 @@
  *
  *      publisher (attend, inbox)              sleeper (idle_sleep, help_sleep)
  *      1  make the task stealable             1  enter the list, ++sleeping or ++waiting
- *      2  fence                               2  --searching or --helping; fence
+ *      2  fence                               2  --searching or --helping; fence (scopei_request_all)
  *      3  somebody searching? then done       3  poison every other deque
  *      4  somebody parked? wake one           4  anything stealable? then leave the list
  *                                             5  park
@@ -25,6 +25,10 @@
  * if somebody sleeps and nobody was woken.  It leaves it off if somebody searches: a searcher poisons again every few
  * microseconds, again before it parks, and again when it leaves with a task and was the last searcher while others sleep
  * (won).  So when the last searcher is gone every deque has either been poisoned since, or has woken somebody.
+ *
+ * The counters pass nothing on, so every access to them is relaxed: the fences order them.  An owner that attends reads them after
+ * the fence of its clear.  If that comes before the fence of somebody who goes idle, or who leaves, it may miss whom it is about to
+ * hear of: the poison that follows such a fence finds the request cleared, and puts it back.
  *
  * A task that is only offered (scopei_offer) is stealable, but the poison stays, and nobody is told: it is for those who are
  * awake.  Its owner takes it back, or has somebody woken when it turns out to be worth it.  A worker that is about to sleep
@@ -145,7 +149,7 @@ static bool park_withdraw(struct idle *idle, struct worker *w)
     if (w->parked) {
         searching = !w->goal && !is_down(w);
         if (searching)
-            (void)add_acq_rel(&idle->searching, 1); /* pairs with: scopei_idle_notify, by its fence */
+            (void)add_relaxed(&idle->searching, 1); /* Relaxed: as all counters. */
         list_remove(idle, w);
     }
     pthread_mutex_unlock(&idle->lock);
@@ -194,11 +198,10 @@ static struct worker *choose(struct idle *idle, const struct lineage *node, cons
 bool scopei_idle_wants(struct scope_pool *pool, const struct lineage *node)
 {
     struct idle *idle = &pool->idle;
-    /* In this order, as workers count themselves as parked before they stop counting as awake.
-     * pairs with: idle_sleep, help_sleep */
-    if (load_acquire(&idle->searching) || load_acquire(&idle->helping) || load_acquire(&idle->sleeping))
+    /* Relaxed, all four: after the fence of scopei_deque_clear; whoever is missed asks anew. */
+    if (load_relaxed(&idle->searching) || load_relaxed(&idle->helping) || load_relaxed(&idle->sleeping))
         return true;
-    if (!load_acquire(&idle->waiting)) /* pairs with: help_sleep */
+    if (!load_relaxed(&idle->waiting))
         return false;
     pthread_mutex_lock(&idle->lock);
     enum choice choice;
@@ -242,7 +245,7 @@ bool scopei_idle_wake(struct scope_pool *pool, const struct lineage *node, const
 
 void scopei_idle_notify(struct scope_pool *pool, const struct lineage *node)
 {
-    fence_seq_cst(); /* pairs with: idle_sleep, help_sleep; without it both could miss each other */
+    fence_seq_cst(); /* pairs with: scopei_request_all, in idle_sleep and help_sleep; without it both could miss each other */
     if (!load_relaxed(&pool->idle.searching)) /* Relaxed: ordered by the fence. */
         (void)scopei_idle_wake(pool, node, NULL);
 }
@@ -307,8 +310,9 @@ static bool search_spin(struct worker *w, struct task *task)
 static void won(struct worker *w, struct atomic_u64 *counter)
 {
     struct idle *idle = &w->pool->idle;
-    (void)sub_acq_rel(counter, 1); /* pairs with: scopei_deque_clear, by way of the requests below */
-    fence_seq_cst();               /* pairs with: idle_sleep, help_sleep; who sleeps by now is seen below */
+    (void)sub_relaxed(counter, 1); /* Relaxed: ordered by the fence. */
+    /* pairs with: scopei_request_all, scopei_idle_notify; who sleeps by now, and what was published for us to find, is seen below */
+    fence_seq_cst();
     if (!(load_relaxed(&idle->sleeping) + load_relaxed(&idle->waiting))) /* Relaxed: ordered by the fence. */
         return;
     uint64_t searching = load_relaxed(&idle->searching); /* Relaxed: as above.  Others poison and wake by themselves. */
@@ -333,16 +337,15 @@ static bool idle_sleep(struct worker *w, bool counted)
     park_announce(&pool->idle, w, NULL);
     seed_rest(w);
     if (counted)
-        (void)sub_acq_rel(&pool->idle.searching, 1); /* pairs with: scopei_idle_notify, by the fence */
-    fence_seq_cst();                                 /* pairs with: scopei_idle_notify */
-    bool down = is_down(w);                          /* whoever changes it counts for us */
-    if (!down || counted)
-        scopei_request_all(w);
+        (void)sub_relaxed(&pool->idle.searching, 1); /* Relaxed: ordered by the fence in scopei_request_all. */
+    scopei_request_all(w);
+    /* After the fence: who has relied on us may have stood us down before it.  Whoever does so later counts for us. */
+    bool down = is_down(w);
     bool work = scopei_findable(w, NULL);
     if (work && down)
-        scopei_pass_on(w, 1); /* a wake-up may have been meant for us */
-    /* Acquire pairs with: threads_stop, which sets it before it wakes everybody. */
-    if (!(work && !down && pool->hooks->ready(w)) && !load_acquire(&pool->stopping))
+        scopei_pass_on(w, 1); /* a wake-up may have been meant for us, even if we gave up our count when we withdrew */
+    /* Relaxed: threads_stop sets it before it takes the lock to wake who is on the list. */
+    if (!(work && !down && pool->hooks->ready(w)) && !load_relaxed(&pool->stopping))
         park(w);
     return park_withdraw(&pool->idle, w);
 }
@@ -352,9 +355,9 @@ bool scopei_idle_search(struct worker *w, struct task *task)
     struct idle *idle = &w->pool->idle;
     bool counted = w->starting;
     w->starting = false;
-    while (!load_acquire(&w->pool->stopping)) {     /* pairs with: threads_stop */
+    while (!load_relaxed(&w->pool->stopping)) {     /* Relaxed: as in idle_sleep. */
         if (!counted && !is_down(w)) {              /* a stale value costs one search */
-            (void)add_acq_rel(&idle->searching, 1); /* pairs with: scopei_idle_notify, by its fence */
+            (void)add_relaxed(&idle->searching, 1); /* Relaxed: as all counters. */
             counted = true;
         }
         if (counted && search_spin(w, task)) {
@@ -365,7 +368,7 @@ bool scopei_idle_search(struct worker *w, struct task *task)
         counted = idle_sleep(w, counted);
     }
     if (counted)
-        (void)sub_acq_rel(&idle->searching, 1); /* pairs with: scopei_idle_notify */
+        (void)sub_relaxed(&idle->searching, 1); /* Relaxed: nobody counts on us any more. */
     return false;
 }
 
@@ -379,7 +382,7 @@ static bool help_try(struct worker *w, const struct goal *goal, struct task *tas
 static bool help_spin(struct worker *w, const struct atomic_u64 *pending, const struct goal *goal, struct task *task)
 {
     uint64_t end = 0;
-    for (unsigned round = 0; load_acquire(pending); round++) { /* pairs with: scopei_node_done */
+    for (unsigned round = 0; load_relaxed(pending); round++) { /* Relaxed: scopei_idle_help looks again. */
         if (help_try(w, goal, task))
             return true;
         if (round % ROUNDS_PER_REQUEST == 0) {
@@ -449,32 +452,31 @@ static void help_sleep(struct worker *w, const struct atomic_u64 *pending, const
     struct scope_pool *pool = w->pool;
     park_announce(&pool->idle, w, goal);
     seed_rest(w);
-    (void)sub_acq_rel(&pool->idle.helping, 1); /* pairs with: scopei_idle_wants; not before it counts as waiting */
-    fence_seq_cst();                           /* pairs with: scopei_idle_notify */
+    (void)sub_relaxed(&pool->idle.helping, 1); /* Relaxed: ordered by the fence in scopei_request_all. */
     scopei_request_all(w);
-    /* Acquire pairs with: scopei_node_done; who takes pending to 0 unparks us afterwards, so this is only to save a sleep. */
-    if (load_acquire(pending) != 0 && !(pool->hooks->ready(w) && scopei_findable(w, goal))) {
+    /* Relaxed: who takes pending to 0 unparks us afterwards, so this is only to save a sleep. */
+    if (load_relaxed(pending) != 0 && !(pool->hooks->ready(w) && scopei_findable(w, goal))) {
         hand_over(w);
         park(w);
     }
-    (void)add_acq_rel(&pool->idle.helping, 1); /* pairs with: scopei_idle_wants; while it still counts as waiting */
+    (void)add_relaxed(&pool->idle.helping, 1); /* Relaxed: as all counters. */
     (void)park_withdraw(&pool->idle, w);
 }
 
 bool scopei_idle_help(struct worker *w, const struct atomic_u64 *pending, const struct goal *goal, struct task *task)
 {
     struct idle *idle = &w->pool->idle;
-    (void)add_acq_rel(&idle->helping, 1); /* pairs with: scopei_deque_clear, by way of our requests */
-    while (load_acquire(pending)) {       /* pairs with: scopei_node_done */
+    (void)add_relaxed(&idle->helping, 1); /* Relaxed: as all counters. */
+    while (load_acquire(pending)) {       /* pairs with: scopei_node_done, scopei_forked_done */
         if (help_spin(w, pending, goal, task)) {
             seed_rest(w);
             won(w, &idle->helping);
             return true;
         }
-        if (load_acquire(pending)) /* pairs with: scopei_node_done */
+        if (load_relaxed(pending)) /* Relaxed: a hint, as in help_spin. */
             help_sleep(w, pending, goal);
     }
-    (void)sub_acq_rel(&idle->helping, 1); /* pairs with: scopei_idle_wants */
+    (void)sub_relaxed(&idle->helping, 1); /* Relaxed: as all counters. */
     starter_leaves(w);
     return false;
 }

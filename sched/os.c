@@ -14,19 +14,20 @@
  * sees ASLEEP. */
 void scopei_park(struct parker *parker)
 {
-    /* pairs with: scopei_unpark; what the waker did before is visible once its notification is seen. */
-    if (exchange_acq_rel_u32(&parker->state, PARKER_ASLEEP) != PARKER_NOTIFIED) {
-        /* Relaxed: the exchange below acquires.  A wake-up without NOTIFIED is spurious, or a signal. */
+    /* Relaxed, all but the last: that acquires what every waker before it has released, as exchanges only come between. */
+    if (exchange_relaxed_u32(&parker->state, PARKER_ASLEEP) != PARKER_NOTIFIED) {
+        /* A wake-up without NOTIFIED is spurious, or a signal. */
         while (load_relaxed_u32(&parker->state) == PARKER_ASLEEP)
             (void)syscall(SYS_futex, &parker->state.raw, FUTEX_WAIT_PRIVATE, (uint32_t)PARKER_ASLEEP, NULL, NULL, 0);
     }
-    (void)exchange_acq_rel_u32(&parker->state, PARKER_AWAKE); /* pairs with: scopei_unpark */
+    /* pairs with: scopei_unpark; what the waker did before is visible. */
+    (void)exchange_acquire_u32(&parker->state, PARKER_AWAKE);
 }
 
 bool scopei_unpark(struct parker *parker)
 {
     /* pairs with: scopei_park */
-    if (exchange_acq_rel_u32(&parker->state, PARKER_NOTIFIED) != PARKER_ASLEEP)
+    if (exchange_release_u32(&parker->state, PARKER_NOTIFIED) != PARKER_ASLEEP)
         return false;
     int saved = errno;
     (void)syscall(SYS_futex, &parker->state.raw, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);

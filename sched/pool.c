@@ -110,7 +110,8 @@ static void registry_unlink(struct scope_pool *pool)
     }
     while (load_relaxed_ptr(&first->next) != pool)
         first = load_relaxed_ptr(&first->next);
-    store_release_ptr(&first->next, load_relaxed_ptr(&pool->next)); /* pairs with: scopei_workers_visit */
+    /* Relaxed: what follows is older than first, and was complete when that was added. */
+    store_relaxed_ptr(&first->next, load_relaxed_ptr(&pool->next));
 }
 
 /* Afterwards no visitor has the pool in hand: one that comes later does not find it, and those before are waited for. */
@@ -126,15 +127,15 @@ static void registry_remove(struct scope_pool *pool)
 
 void scopei_workers_visit(void (*visit)(struct worker *w, void *arg), void *arg)
 {
-    (void)add_acq_rel(&registry.visitors, 1); /* pairs with: registry_remove */
-    fence_seq_cst();                          /* pairs with: registry_remove */
-    /* Acquire, here and for next: pairs with: registry_add, registry_unlink */
-    for (struct scope_pool *pool = load_acquire_ptr(&registry.pools); pool; pool = load_acquire_ptr(&pool->next)) {
+    (void)add_relaxed(&registry.visitors, 1); /* Relaxed: ordered by the fence. */
+    fence_seq_cst(); /* pairs with: registry_remove, scopei_cancel_inherit, scope_token_on_cancel */
+    /* pairs with: registry_add, registry_unlink.  Next is relaxed: older pools were complete when this one was added. */
+    for (struct scope_pool *pool = load_acquire_ptr(&registry.pools); pool; pool = load_relaxed_ptr(&pool->next)) {
         uint64_t slots = load_acquire(&pool->slots); /* pairs with: slot_add */
         for (uint64_t i = 0; i < slots; i++)
             visit(pool->slot[i], arg);
     }
-    (void)sub_acq_rel(&registry.visitors, 1); /* pairs with: registry_remove */
+    (void)sub_release(&registry.visitors, 1); /* pairs with: registry_remove */
 }
 
 /* ------------------------------------------------------------------------------------------------ Workers' memory */
@@ -199,7 +200,7 @@ static void *worker_main(void *arg)
     int error = scopei_topology_pin(pool->topology, w->place);
     if (w->place == w->id)
         pool->pin_error[w->id] = error;
-    (void)add_acq_rel(&pool->started, 1); /* pairs with: pool_display */
+    (void)add_release(&pool->started, 1); /* pairs with: pool_display */
     scopei_work(w);
     worker_self_set(NULL);
     return NULL;
@@ -221,9 +222,9 @@ static void threads_stop(struct scope_pool *pool)
 {
     int cancel_state = PTHREAD_CANCEL_ENABLE;
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state); /* or pthread_join might not return */
-    store_release(&pool->stopping, 1); /* pairs with: idle_sleep, scopei_idle_search */
+    store_relaxed(&pool->stopping, 1); /* Relaxed: nothing is passed on; scopei_idle_wake_all takes the lock. */
     scopei_idle_wake_all(pool);
-    uint64_t slots = load_acquire(&pool->slots); /* pairs with: slot_add */
+    uint64_t slots = load_relaxed(&pool->slots); /* Relaxed: whoever added one was a guest, or in a guest's scope. */
     for (uint64_t i = 0; i < slots; i++)
         if (pool->slot[i]->threaded)
             (void)pthread_join(pool->slot[i]->thread, NULL);
@@ -261,9 +262,9 @@ static unsigned threads_start(struct scope_pool *pool, unsigned wanted)
         w->spare_allowed = true;
         /* What is spawned before it runs is meant for it, too. */
         w->starting = true;
-        (void)add_acq_rel(&pool->idle.searching, 1); /* pairs with: scopei_idle_notify, by its fence */
+        (void)add_relaxed(&pool->idle.searching, 1); /* Relaxed, both: no other thread knows the pool but its own. */
         if (!thread_start(w)) {
-            (void)sub_acq_rel(&pool->idle.searching, 1); /* pairs with: scopei_idle_notify, by its fence */
+            (void)sub_relaxed(&pool->idle.searching, 1);
             break;
         }
         running++;
@@ -370,7 +371,7 @@ bool scopei_pool_destroy(struct scope_pool *pool)
         return false;
     threads_stop(pool);
     registry_remove(pool);
-    uint64_t slots = load_acquire(&pool->slots); /* pairs with: slot_add */
+    uint64_t slots = load_relaxed(&pool->slots); /* Relaxed: as in threads_stop. */
     for (uint64_t i = 0; i < slots; i++)
         worker_destroy(pool->slot[i]);
     scopei_topology_destroy(pool->topology);
@@ -403,7 +404,7 @@ static struct worker *guest_claim(struct scope_pool *pool)
     uint64_t slots = load_acquire(&pool->slots); /* pairs with: slot_add */
     for (uint64_t i = pool->workers; i < slots; i++)
         /* Relaxed: a glance that spares the exchange.  pairs with: scopei_guest_leave, whose memory we take over. */
-        if (!load_relaxed(&pool->slot[i]->guest) && cas_acq_rel(&pool->slot[i]->guest, 0, 1))
+        if (!load_relaxed(&pool->slot[i]->guest) && cas_acquire(&pool->slot[i]->guest, 0, 1))
             return pool->slot[i];
     pthread_mutex_lock(&pool->lock);
     struct worker *w = slot_add(pool);
@@ -413,10 +414,10 @@ static struct worker *guest_claim(struct scope_pool *pool)
 
 struct worker *scopei_guest_enter(struct scope_pool *pool, struct worker *outer)
 {
-    (void)add_acq_rel(&pool->guests, 1); /* pairs with: scopei_pool_destroy */
+    (void)add_relaxed(&pool->guests, 1); /* Relaxed: who destroys the pool waits for the subtractions. */
     struct worker *w = guest_claim(pool);
     if (!w) {
-        (void)sub_acq_rel(&pool->guests, 1); /* pairs with: scopei_pool_destroy */
+        (void)sub_release(&pool->guests, 1); /* pairs with: scopei_pool_destroy */
         return NULL;
     }
     bool same = outer && outer->pool == pool;
@@ -436,5 +437,5 @@ void scopei_guest_leave(struct worker *w, struct worker *previous)
     if (w->home == w)
         scopei_idle_stand_out(w);
     store_release(&w->guest, 0);         /* pairs with: guest_claim */
-    (void)sub_acq_rel(&pool->guests, 1); /* pairs with: scopei_pool_destroy */
+    (void)sub_release(&pool->guests, 1); /* pairs with: scopei_pool_destroy */
 }

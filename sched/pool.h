@@ -77,7 +77,7 @@ void scopei_guest_leave(struct worker *w, struct worker *previous);
 /* Starts a thread on home's core, stood down, to be its deputy.  NULL: out of memory or threads. */
 struct worker *scopei_spare_start(struct worker *home);
 
-/* Calls visit for every worker and guest of every pool.  Async-signal-safe; no pool is freed meanwhile. */
+/* Passes a fence, then calls visit for every worker and guest of every pool.  Async-signal-safe; no pool is freed meanwhile. */
 void scopei_workers_visit(void (*visit)(struct worker *w, void *arg), void *arg);
 
 #endif

@@ -28,11 +28,10 @@ bool scopei_task_allowed(const struct lineage *node, const struct goal *goal)
         return true;
     if (!goal->forked)
         return descends(node, goal->base, goal->depth);
-    /* pairs with: scopei_forked_run.  The thief's node may serve another run once the forked task has ended; the task that we
-     * look at was then published after that, so we see the end. */
-    const struct lineage *thief = (const struct lineage *)(uintptr_t)load_acquire(&goal->forked->word[TASK_THIEF]);
-    return thief && descends(node, thief, 0) &&
-           load_acquire(&goal->forked->word[TASK_META]) != 0; /* pairs with: scopei_forked_done */
+    /* The thief's node may serve another run once the forked task has ended; the task that we look at was then published after
+     * that, so we see the end.  Relaxed, both: nothing is read by way of the one, and who sees the end by the other looks again. */
+    const struct lineage *thief = (const struct lineage *)(uintptr_t)load_relaxed(&goal->forked->word[TASK_THIEF]);
+    return thief && descends(node, thief, 0) && load_relaxed(&goal->forked->word[TASK_META]) != 0;
 }
 
 /* True if it is not worth stealing yet: its owner, which cannot look at the clock for each small loop, may well have done with
@@ -173,8 +172,7 @@ static void offer_tasks(struct offer *offer, const struct lineage *node, uint64_
 
 void scopei_pass_on(struct worker *w, unsigned most)
 {
-    fence_seq_cst(); /* pairs with: scopei_idle_notify; what was published before it saw nobody to wake is seen here */
-    /* Relaxed: ordered by the fence. */
+    /* Relaxed: ordered by the caller's fence.  What was published before its publisher saw nobody to wake is seen here. */
     struct offer offer = {.by = w, .searching = load_relaxed(&w->pool->idle.searching), .most = most};
     uint64_t slots = load_acquire(&w->pool->slots); /* pairs with: slot_add */
     for (uint64_t i = 0; i < slots && offer.most > 0; i++) {
@@ -186,7 +184,9 @@ void scopei_pass_on(struct worker *w, unsigned most)
 
 void scopei_request_all(struct worker *w)
 {
-    fence_seq_cst(); /* pairs with: scopei_deque_clear; who answers sees how the caller counts now */
+    /* Who answers sees how the caller counts now; or else the caller sees that its request is cleared.  And who has made a task
+     * stealable sees it, or else the caller, about to sleep, sees the task.  pairs with: scopei_deque_clear, scopei_idle_notify */
+    fence_seq_cst();
     uint64_t slots = load_acquire(&w->pool->slots); /* pairs with: slot_add */
     for (uint64_t i = 0; i < slots; i++)
         if (w->pool->slot[i] != w)

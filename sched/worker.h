@@ -151,7 +151,8 @@ bool scopei_find(struct worker *w, const struct goal *goal, struct task *task);
 /* True if find might find something. */
 bool scopei_findable(struct worker *w, const struct goal *goal);
 
-/* Wakes takers for what w does not take of the tasks that might be found now; most: at most so many of them. */
+/* Wakes takers for what w does not take of the tasks that might be found now; most: at most so many of them.  The caller has passed a
+ * fence since it stopped to count as searching, or changed who may run. */
 void scopei_pass_on(struct worker *w, unsigned most);
 
 /* Asks every other worker to publish. */

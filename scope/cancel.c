@@ -13,7 +13,7 @@
  *
  *      opener (scope_open, scopei_scope_open)     canceller (spread)
  *      1  write parent, word, top                 1  mark the parent
- *      2  barrier                                 2  barrier
+ *      2  barrier                                 2  barrier, fence (scopei_workers_visit)
  *      3  parent marked? mark itself              3  visit every scope below top; marked any? again from 2
  *
  * The opener's barrier is for the compiler alone: the canceller's makes every running thread pass a fence (membarrier), so
@@ -49,7 +49,7 @@ void scopei_event(struct scope *s)
     /* Relaxed: seen by the owner at the end, who is the caller, or waits for it. */
     while (!(load_relaxed(&s->cancel) & SCOPEI_EVENT)) {
         uint64_t word = load_relaxed(&s->cancel);
-        (void)cas_acq_rel(&s->cancel, word, word | SCOPEI_EVENT); /* pairs with: scope_visit */
+        (void)cas_relaxed(&s->cancel, word, word | SCOPEI_EVENT);
     }
 }
 
@@ -70,7 +70,7 @@ static bool mark(struct scope *s, enum scope_reason reason)
         uint64_t word = load_relaxed(&s->cancel); /* Relaxed: the reason says all; nothing else is passed along. */
         if (word_marked(word))
             return false;
-        if (cas_acq_rel(&s->cancel, word, word | reason)) /* pairs with: scope_visit, which goes on from here */
+        if (cas_relaxed(&s->cancel, word, word | reason)) /* Relaxed: the fence of the visit orders it. */
             return true;
     }
 }
@@ -98,7 +98,7 @@ static void scope_visit(struct scope *s, struct spread *spread)
         enum scope_reason reason = word_marked(word) ? SCOPE_REASON_NONE : visit_reason(s, spread);
         if (reason == SCOPE_REASON_NONE)
             return;
-        if (cas_acq_rel(&s->cancel, word, word | reason)) { /* pairs with: scope_visit */
+        if (cas_relaxed(&s->cancel, word, word | reason)) { /* Relaxed: that of the next round orders it. */
             spread->marked = true;
             return;
         }
@@ -120,8 +120,7 @@ static void spread_marks(const struct scope_token *token)
 {
     struct spread spread = {.token = token};
     do {
-        fence_seq_cst();      /* pairs with: scopei_cancel_inherit, where it fences */
-        scopei_barrier_all(); /* pairs with: scopei_cancel_inherit, where it does not */
+        scopei_barrier_all(); /* pairs with: scopei_cancel_inherit, where it does not fence; where it does, the visit's fence does */
         spread.marked = false;
         scopei_workers_visit(worker_visit, &spread);
     } while (spread.marked);
@@ -133,7 +132,7 @@ void scopei_cancel_inherit(struct scope *s)
     const struct scope_token *token = load_relaxed_ptr(&s->token);
     bool shield = load_relaxed(&s->special.shield);
     if (token || !s->root.owner->pool->barrier)
-        fence_seq_cst(); /* pairs with: spread_marks */
+        fence_seq_cst(); /* pairs with: scopei_workers_visit, in spread_marks */
     else
         fence_compiler(); /* pairs with: scopei_barrier_all in spread_marks */
     if (parent && scope_cancelled(parent) && !shield)
@@ -200,7 +199,7 @@ int scope_unshield(struct scope *s)
     if (!s)
         return SCOPE_EINVAL;
     store_relaxed(&s->special.shield, 0);                      /* Relaxed: ordered by the fence. */
-    fence_seq_cst();                                           /* pairs with: spread_marks */
+    fence_seq_cst();                                           /* pairs with: scopei_workers_visit, in spread_marks */
     const struct scope *parent = load_relaxed_ptr(&s->parent); /* Relaxed: s is open. */
     if (parent && scope_cancelled(parent) && mark(s, SCOPE_REASON_PARENT))
         spread_marks(NULL);
@@ -240,7 +239,7 @@ void scope_token_release(struct scope_token *token)
 /* Exactly one of those who want to run it, or to take it back, does. */
 static void callback_run(struct scope_callback *callback)
 {
-    if (!cas_acq_rel(&callback->state, CALLBACK_ARMED, CALLBACK_RUNNING)) /* pairs with: scope_token_on_cancel */
+    if (!cas_acquire(&callback->state, CALLBACK_ARMED, CALLBACK_RUNNING)) /* pairs with: scope_token_on_cancel */
         return;
     bool called __attribute__((cleanup(scopei_must_return))) = true;
     callback->fn(callback->arg);
@@ -253,15 +252,15 @@ static struct scope_callback *callback_take(struct scope_token *token)
 {
     struct scope_callback *first = load_acquire_ptr(&token->callbacks); /* pairs with: callback_take */
     for (struct scope_callback *callback = first; callback; callback = callback->next)
-        if (cas_acq_rel(&callback->state, CALLBACK_FREE, CALLBACK_MAKING)) /* pairs with: scope_callback_forget */
+        if (cas_acquire(&callback->state, CALLBACK_FREE, CALLBACK_MAKING)) /* pairs with: scope_callback_forget */
             return callback;
     struct scope_callback *made = calloc(1, sizeof(*made));
     if (!made)
         return NULL;
     store_relaxed(&made->state, CALLBACK_MAKING); /* Relaxed: published by the swing. */
-    do
-        made->next = load_acquire_ptr(&token->callbacks);          /* pairs with: callback_take */
-    while (!cas_acq_rel_ptr(&token->callbacks, made->next, made)); /* pairs with: callback_take */
+    do /* Relaxed: who follows the list acquires all earlier swings with the last. */
+        made->next = load_relaxed_ptr(&token->callbacks);
+    while (!cas_release_ptr(&token->callbacks, made->next, made)); /* pairs with: callback_take, scope_token_cancel */
     return made;
 }
 
@@ -283,8 +282,9 @@ bool scope_callback_forget(struct scope_callback *callback)
 {
     if (!callback)
         return false;
-    bool spared = cas_acq_rel(&callback->state, CALLBACK_ARMED, CALLBACK_MAKING); /* pairs with: callback_run */
-    while (!spared && load_acquire(&callback->state) == CALLBACK_RUNNING)         /* pairs with: callback_run */
+    /* Relaxed: the caller knows what is in it. */
+    bool spared = cas_relaxed(&callback->state, CALLBACK_ARMED, CALLBACK_MAKING);
+    while (!spared && load_acquire(&callback->state) == CALLBACK_RUNNING) /* pairs with: callback_run */
         os_pause();
     store_release(&callback->state, CALLBACK_FREE); /* pairs with: callback_take */
     return spared;
@@ -294,10 +294,11 @@ int scope_token_cancel(struct scope_token *token)
 {
     if (!token)
         return SCOPE_EINVAL;
-    if (!cas_acq_rel(&token->cancelled, 0, scopei_now_ns())) /* pairs with: scope_token_cancelled */
+    /* pairs with: scope_token_cancelled, scope_token_on_cancel */
+    if (!cas_release(&token->cancelled, 0, scopei_now_ns()))
         return 0;
     store_relaxed_ptr(&token->canceller, &scopei_self); /* Relaxed: for this thread, or a hint. */
-    spread_marks(token);                                /* and a fence, that pairs with: scope_token_on_cancel */
+    spread_marks(token);                                /* with a fence, that pairs with: scope_token_on_cancel */
     struct scope_callback *callback = load_acquire_ptr(&token->callbacks); /* pairs with: callback_take */
     for (; callback; callback = callback->next)
         callback_run(callback);

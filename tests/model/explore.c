@@ -21,6 +21,7 @@
 
 #define PROCS (2 * MODEL_THREADS) /* threads, and what empties their buffers */
 #define STEPS_MAX 40000           /* longer: nobody makes progress */
+#define PAUSES_PATIENT 32         /* a random execution: so many, and who pauses lets all others go ahead */
 #define RESTS_MOST 500            /* pauses while nobody else could run: so many in a row, and nothing will change */
 
 struct thread threads[MODEL_THREADS];
@@ -67,7 +68,7 @@ static struct {
 /* ------------------------------------------------------------------------------------------------------------ Random */
 
 static uint64_t random_state;
-static unsigned priority[PROCS], least_priority, changes[8], change_count, last_length = 100;
+static unsigned priority[PROCS], least_priority, changes[8], change_count, pauses, last_length = 100;
 
 static uint64_t random_next(void)
 {
@@ -82,6 +83,7 @@ static void random_begin(uint64_t seed)
 {
     random_state = seed;
     random_walk = seed % 3 == 0;
+    pauses = 0;
     least_priority = 1000000;
     for (unsigned p = 0; p < PROCS; p++)
         priority[p] = least_priority + 1 + (unsigned)(random_next() % 1000000);
@@ -546,6 +548,8 @@ void thread_join(unsigned id)
 void point_paused(void)
 {
     self->paused_at = step_count;
+    if (++pauses % PAUSES_PATIENT == 0) /* two that wait for a third may not keep it from running for ever */
+        priority[self->id] = least_priority--;
     point((struct op){.at = NULL});
 }
 
@@ -895,7 +899,8 @@ int main(int argc, char **argv)
     static char signal_stack[65536];
     const stack_t stack = {.ss_sp = signal_stack, .ss_size = sizeof(signal_stack)};
     struct sigaction action = {.sa_handler = crashed, .sa_flags = SA_ONSTACK};
-    const struct scenario *const lists[] = {litmus_scenarios, deque_scenarios, pool_scenarios};
+    const struct scenario *const lists[] = {litmus_scenarios, deque_scenarios, sched_scenarios, scope_scenarios,
+                                            pool_scenarios};
     const char *seed = getenv("STRESS_SEED");
     options.seed = seed ? strtoull(seed, NULL, 10) : 1;
     options_parse(argc, argv);
@@ -904,7 +909,7 @@ int main(int argc, char **argv)
     (void)sigaction(SIGBUS, &action, NULL);
     memory_init();
     threads_init();
-    for (unsigned l = 0; l < 3; l++)
+    for (unsigned l = 0; l < sizeof(lists) / sizeof(lists[0]); l++)
         for (const struct scenario *s = lists[l]; s->name; s++) {
             if (!wanted(s))
                 continue;

@@ -84,6 +84,7 @@ struct thread *memory_holder(const void *lock);
 
 void *memory_allocate(size_t size);
 void memory_free(void *memory, const char *how);
+void memory_written(void *memory, size_t size); /* plainly, by the running thread */
 uint32_t memory_newest_u32(const uint32_t *at);
 void *memory_stack(unsigned thread);
 #define STACK_SIZE ((size_t)256 * 1024)

@@ -324,6 +324,11 @@ void memory_free(void *memory, const char *how)
     freed[freed_count++] = (struct range){begin, begin + size, how};
 }
 
+void memory_written(void *memory, size_t size)
+{
+    plain(memory, size, true, NULL);
+}
+
 static void freed_check(const volatile void *at)
 {
     for (unsigned i = 0; i < freed_count; i++)
@@ -363,8 +368,9 @@ static void plain_cell(struct cell *cell, const volatile void *at, unsigned char
         cell->readers |= (unsigned short)(1u << me);
         return;
     }
+    bool more = cell->writer == me && cell->wrote == now->clock[me];
     cell->writer = (unsigned char)me;
-    cell->mask = mask;
+    cell->mask = (unsigned char)(more ? cell->mask | mask : mask);
     cell->wrote = now->clock[me];
     if (l)
         l->stale = true;

@@ -30,6 +30,8 @@ struct scenario {
     unsigned bound;          /* how many deviations are explored at least; ALL: every execution */
     bool memory_fails;       /* any allocation may be refused */
     bool wakes_spuriously;   /* any sleep may end early */
+    bool barrier_fails;      /* the system has no membarrier */
+    bool displays;           /* SCOPE_DISPLAY is set */
     const char *fails;       /* it must be found to fail, with this in the message */
     /* litmus.c */
     const char *program[4], *shown;
@@ -38,7 +40,9 @@ struct scenario {
 
 #define BOUND_ALL 1000u
 
-extern const struct scenario litmus_scenarios[], deque_scenarios[], pool_scenarios[]; /* end with name NULL */
+/* Each ends with name NULL. */
+extern const struct scenario litmus_scenarios[], deque_scenarios[], sched_scenarios[], scope_scenarios[],
+    pool_scenarios[];
 
 /* For scenarios.  The execution that breaks one is printed so that it can be run again. */
 void model_check(bool held, const char *what);

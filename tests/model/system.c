@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -214,6 +215,10 @@ long model_syscall(long number, ...)
         va_start(args, number);
         int command = va_arg(args, int);
         va_end(args);
+        if (scenario->barrier_fails) {
+            errno = ENOSYS;
+            return -1;
+        }
         if (self && command == 8) /* MEMBARRIER_CMD_PRIVATE_EXPEDITED; else it is registered */
             memory_barrier_all();
         return 0;
@@ -282,9 +287,13 @@ void *model_malloc(size_t size)
     return memory_allocate(size);
 }
 
+/* Who finds old memory again has to clear it, so it is written. */
 void *model_calloc(size_t count, size_t size)
 {
-    return memory_allocate(count * size);
+    void *memory = memory_allocate(count * size);
+    if (memory && self)
+        memory_written(memory, count * size);
+    return memory;
 }
 
 void *model_aligned_alloc(size_t alignment, size_t size)
@@ -326,8 +335,8 @@ int model_getcpu(void)
 char *model_getenv(const char *name);
 char *model_getenv(const char *name)
 {
-    (void)name;
-    return NULL;
+    static char set[] = "1";
+    return scenario->displays && strcmp(name, "SCOPE_DISPLAY") == 0 ? set : NULL;
 }
 
 /* ---------------------------------------------------------------------------------- The machine: sched/topology.h */
@@ -379,11 +388,4 @@ unsigned scopei_topology_distance(const struct topology *topology, unsigned a, u
 {
     (void)topology;
     return a == b ? 0 : 1;
-}
-
-void scopei_topology_display(const struct topology *topology, unsigned started, const int *pin_errors)
-{
-    (void)topology;
-    (void)started;
-    (void)pin_errors;
 }
