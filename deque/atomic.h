@@ -119,9 +119,12 @@ static inline uint32_t exchange_relaxed_u32(struct atomic_u32 *a, uint32_t value
     return __atomic_exchange_n(&a->raw, value, __ATOMIC_RELAXED);
 }
 
+/* Acquires even if the caller ignores the result: of an exchange with no register for that, ARMv8.1 does not acquire. */
 static inline uint32_t exchange_acquire_u32(struct atomic_u32 *a, uint32_t value)
 {
-    return __atomic_exchange_n(&a->raw, value, __ATOMIC_ACQUIRE);
+    uint32_t old = __atomic_exchange_n(&a->raw, value, __ATOMIC_ACQUIRE);
+    __asm__ volatile("" : : "r"(old));
+    return old;
 }
 
 static inline uint32_t exchange_release_u32(struct atomic_u32 *a, uint32_t value)

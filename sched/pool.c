@@ -14,7 +14,7 @@ static struct {
     pthread_mutex_t lock;
     pthread_mutex_t making;      /* held while a pool is made: hwloc keeps locks of its own meanwhile */
     struct atomic_ptr pools;     /* struct scope_pool *: a list; L writes, anybody reads while visitors is above 0 */
-    struct atomic_u64 visitors;  /* who walks the list now */
+    struct atomic_u64 visitors;  /* who walks the list, or holds the pools, now */
     struct atomic_ptr main_pool; /* struct scope_pool *: the default one */
     struct atomic_u64 process;   /* how many forks lie between this process and the first */
 } registry = {.lock = PTHREAD_MUTEX_INITIALIZER, .making = PTHREAD_MUTEX_INITIALIZER};
@@ -121,13 +121,24 @@ static void registry_remove(struct scope_pool *pool)
     registry_unlink(pool);
     pthread_mutex_unlock(&registry.lock);
     fence_seq_cst(); /* pairs with: scopei_workers_visit; either it sees the pool gone, or we see it visiting */
-    while (load_acquire(&registry.visitors)) /* pairs with: scopei_workers_visit, its last read of the pool */
+    while (load_acquire(&registry.visitors)) /* pairs with: scopei_pools_let_go, after the last look at the pool */
         os_pause();
+}
+
+void scopei_pools_hold(void)
+{
+    (void)add_relaxed(&registry.visitors,
+                      1); /* Relaxed: ordered by the visit's fence, or by what the caller does next. */
+}
+
+void scopei_pools_let_go(void)
+{
+    (void)sub_release(&registry.visitors, 1); /* pairs with: registry_remove */
 }
 
 void scopei_workers_visit(void (*visit)(struct worker *w, void *arg), void *arg)
 {
-    (void)add_relaxed(&registry.visitors, 1); /* Relaxed: ordered by the fence. */
+    scopei_pools_hold();
     fence_seq_cst(); /* pairs with: registry_remove, scopei_cancel_inherit, scope_token_on_cancel */
     /* pairs with: registry_add, registry_unlink.  Next is relaxed: older pools were complete when this one was added. */
     for (struct scope_pool *pool = load_acquire_ptr(&registry.pools); pool; pool = load_relaxed_ptr(&pool->next)) {
@@ -135,7 +146,7 @@ void scopei_workers_visit(void (*visit)(struct worker *w, void *arg), void *arg)
         for (uint64_t i = 0; i < slots; i++)
             visit(pool->slot[i], arg);
     }
-    (void)sub_release(&registry.visitors, 1); /* pairs with: registry_remove */
+    scopei_pools_let_go();
 }
 
 /* ------------------------------------------------------------------------------------------------ Workers' memory */

@@ -77,6 +77,11 @@ void scopei_guest_leave(struct worker *w, struct worker *previous);
 /* Starts a thread on home's core, stood down, to be its deputy.  NULL: out of memory or threads. */
 struct worker *scopei_spare_start(struct worker *home);
 
+/* For a thread that is no worker, around a step (a release) by which somebody learns that he may end a pool: the pool is not freed before
+ * the thread lets go. */
+void scopei_pools_hold(void);
+void scopei_pools_let_go(void);
+
 /* Passes a fence, then calls visit for every worker and guest of every pool.  Async-signal-safe; no pool is freed meanwhile. */
 void scopei_workers_visit(void (*visit)(struct worker *w, void *arg), void *arg);
 

@@ -678,7 +678,9 @@ void scope_permit_release(struct scope_permit *permit)
         return;
     struct scope *s = permit->s;
     free(permit);
+    scopei_pools_hold(); /* the owner, who is still to be woken, may see that it is over, and end its pool */
     scopei_node_done(&s->root);
+    scopei_pools_let_go();
 }
 
 /* -------------------------------------------------------------------------------------------------------------- Pools */

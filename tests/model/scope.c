@@ -406,6 +406,13 @@ static void wait_for_permit(void)
     MUST(run_in(pool, NULL, 0, runs_with_permit, NULL) == SCOPE_OK);
 }
 
+/* Whoever releases it is no worker, and may still be about to wake the owner, who ends the pool. */
+static void end_pool_after_permit(void)
+{
+    wait_for_permit();
+    MUST(scope_pool_destroy(pool) == SCOPE_OK);
+}
+
 static void release_permit(void)
 {
     struct scope_permit *given;
@@ -588,6 +595,7 @@ const struct scenario scope_scenarios[] = {
     {"node_done", .setup = begin_left, .thread = {wait_for_all, end_one, end_one}, .bound = 3},
     {"node_taken_back", .setup = begin_left, .thread = {take_back, end_one, end_one}, .bound = 3},
     {"node_permit", .setup = begin, .thread = {wait_for_permit, release_permit}, .bound = 3},
+    {"pool_destroy_permit", .setup = begin, .thread = {end_pool_after_permit, release_permit}, .bound = 3},
     {"node_errors", .setup = begin_errors, .thread = {errors_free, errors_free}, .bound = 3},
     {"loop_failing", .setup = begin_open, .thread = {loop_failing, steal_tasks}, .bound = 2},
     {"loop_finding", .setup = begin_open, .thread = {loop_finding, steal_tasks}, .bound = 2},
