@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.." || exit
     make explorer 2>&1 || echo "not ok - the explorer is built"
     steps=${MODEL_STEPS:-400000}
     build/model/explorer --steps $((8 * steps)) litmus deque parker cancel_callback
-    build/model/explorer --steps $((steps / 4)) part mark token node
+    build/model/explorer --steps $((steps / 4)) part mark token node pipe loop
     build/model/explorer --steps "$steps" join wake cancel_{body,failed,open} pool_destroy
     tests/model/mutants.pl build/model/explorer "${MUTANTS:-.}" "${MUTANT_STEPS:-1000000}"
     tests/model/seeds.pl "${MUTANT_STEPS:-1000000}"

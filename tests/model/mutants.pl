@@ -83,7 +83,9 @@ my $random = "--random @{[$steps / 500]} $pools";
 
 sub pieces {
     my ($mutant) = @_;
-    return $mutant =~ /^deque/ ? 'deque' : $mutant =~ /^sched/ ? 'part parker' : 'node mark token cancel_callback';
+    return 'deque' if $mutant =~ /^deque/;
+    return 'part parker' if $mutant =~ /^sched/;
+    return $mutant =~ /pipeline/ ? 'pipe' : 'node mark token cancel_callback loop';
 }
 
 # A random execution fails, and none does without the mutant.
@@ -99,7 +101,7 @@ sub killed {
     return 1 if fails($list, "--steps @{[$steps / 50]} $pieces");
     return 0 if $known;
     return fails($list, "--steps $steps $pieces") if $mutant =~ /^deque/;
-    return fails_at_random($list) || fails($list, "--steps $steps $pieces") || fails($list, "--steps $steps $pools");
+    return fails($list, "--steps @{[$steps / 5]} $pieces") || fails_at_random($list) || fails($list, "--steps $steps $pieces") || fails($list, "--steps $steps $pools");
 }
 
 # "file function: what without order  # reason"

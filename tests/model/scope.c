@@ -3,6 +3,9 @@
 
 #include "scope/scope.h"
 
+#include <taskscope_loop.h>
+#include <taskscope_pipeline.h>
+
 static struct scope_pool *pool, *other;
 static struct scope_token *token, *stranger; /* stranger: no scope has it */
 static struct atomic_u64 flag;
@@ -412,6 +415,153 @@ static void release_permit(void)
     scope_permit_release(given);
 }
 
+/* ------------------------------------------------------------------------------------------------- Pipelines and loops */
+
+#define ITEMS 3
+static uint64_t box[ITEMS], made, passed, ended; /* plain */
+
+static int source(struct scope *s, void **item, void *arg)
+{
+    (void)s;
+    (void)arg;
+    if (made < ITEMS) {
+        box[made] = 1;
+        *item = &box[made++];
+    }
+    return 0;
+}
+
+static int in_any_order(struct scope *s, void **item, void *arg)
+{
+    (void)s;
+    (void)arg;
+    os_pause();
+    MUST(++*(uint64_t *)*item == 2);
+    passed++;
+    return 0;
+}
+
+static int in_order(struct scope *s, void **item, void *arg)
+{
+    (void)s;
+    (void)arg;
+    os_pause();
+    MUST(*item == &box[ended++]);
+    return 0;
+}
+
+/* Only the first item has to get somewhere; the second fails. */
+static int second_fails(struct scope *s, void **item, void *arg)
+{
+    (void)s;
+    (void)arg;
+    os_pause();
+    return *item == &box[0] ? 0 : 7;
+}
+
+/* A scope, and somebody who looks for tasks of it. */
+static void begin_open(void)
+{
+    begin();
+    guest[1] = scopei_guest_enter(pool, NULL);
+    MUST(scopei_hooks.ready(guest[1]));
+    worker_self_set(NULL);
+    const struct scope_options options = {.size = sizeof(options), .pool = pool, .policy = SCOPE_COLLECT};
+    outer = scope_block_begin(NULL, 0, &options, NULL);
+    guest[0] = worker_self();
+    store_relaxed(&pool->idle.searching, 1);
+    worker_self_set(NULL);
+}
+
+static void pipe_two(const struct scope_stage *stages, size_t count, int status)
+{
+    worker_self_set(guest[0]);
+    MUST(scope_pipeline(outer.scope, stages, count, 2, NULL) == status);
+    store_relaxed(&flag, 1);
+}
+
+static void pipe_serial(void)
+{
+    static const struct scope_stage stages[] = {{.fn = source}, {.kind = SCOPE_STAGE_SERIAL, .fn = in_any_order}};
+    pipe_two(stages, 2, SCOPE_OK);
+    MUST(made == ITEMS && passed == ITEMS);
+}
+
+static void pipe_in_order(void)
+{
+    static const struct scope_stage stages[] = {{.fn = source}, {.kind = SCOPE_STAGE_IN_ORDER, .fn = in_order}};
+    pipe_two(stages, 2, SCOPE_OK);
+    MUST(made == ITEMS && ended == ITEMS);
+}
+
+static void pipe_failing(void)
+{
+    static const struct scope_stage stages[] = {{.fn = source}, {.fn = second_fails}};
+    pipe_two(stages, 2, 7);
+}
+
+static int items_fail(struct scope *s, size_t first, size_t end, void *arg)
+{
+    (void)s;
+    (void)arg;
+    for (size_t i = first; i < end; i++)
+        box[i]++;
+    os_pause();
+    return 7;
+}
+
+static void loop_failing(void)
+{
+    worker_self_set(guest[0]);
+    MUST(scope_for(outer.scope, 0, ITEMS, items_fail, NULL) == 7);
+    for (unsigned i = 0; i < ITEMS; i++)
+        MUST(box[i] <= 1);
+    store_relaxed(&flag, 1);
+}
+
+static size_t find_from_one(struct scope *s, size_t first, size_t end, void *arg)
+{
+    (void)s;
+    (void)arg;
+    os_pause();
+    return first > 0 || end < 2 ? first > 0 ? first : end : 1;
+}
+
+static void loop_finding(void)
+{
+    size_t found = 0;
+    worker_self_set(guest[0]);
+    MUST(scope_find(outer.scope, 0, ITEMS, find_from_one, NULL, &found) == SCOPE_OK && found == 1);
+    store_relaxed(&flag, 1);
+}
+
+static void steal_tasks(void)
+{
+    struct task task;
+    worker_self_set(guest[1]);
+    while (!load_relaxed(&flag)) {
+        scopei_request_all(guest[1]);
+        if (scopei_hooks.ready(guest[1]) && scopei_find(guest[1], NULL, &task))
+            scopei_hooks.execute(guest[1], &task);
+        os_pause();
+    }
+}
+
+/* The errors of a scope, which two hold. */
+static struct scope_errors *errors;
+
+static void begin_errors(void)
+{
+    errors = scopei_errors_create();
+    scopei_errors_retain(errors);
+}
+
+static void errors_free(void)
+{
+    MUST(errors->kept == 0);
+    scope_errors_free(errors);
+}
+
 #define FREED .setup = begin_freed
 
 const struct scenario scope_scenarios[] = {
@@ -438,5 +588,11 @@ const struct scenario scope_scenarios[] = {
     {"node_done", .setup = begin_left, .thread = {wait_for_all, end_one, end_one}, .bound = 3},
     {"node_taken_back", .setup = begin_left, .thread = {take_back, end_one, end_one}, .bound = 3},
     {"node_permit", .setup = begin, .thread = {wait_for_permit, release_permit}, .bound = 3},
+    {"node_errors", .setup = begin_errors, .thread = {errors_free, errors_free}, .bound = 3},
+    {"loop_failing", .setup = begin_open, .thread = {loop_failing, steal_tasks}, .bound = 2},
+    {"loop_finding", .setup = begin_open, .thread = {loop_finding, steal_tasks}, .bound = 2},
+    {"pipe_serial", .setup = begin_open, .thread = {pipe_serial, steal_tasks}, .bound = 2},
+    {"pipe_in_order", .setup = begin_open, .thread = {pipe_in_order, steal_tasks}, .bound = 2},
+    {"pipe_failing", .setup = begin_open, .thread = {pipe_failing, steal_tasks}, .bound = 2},
     {.name = NULL},
 };
