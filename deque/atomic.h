@@ -157,6 +157,11 @@ static inline void store_release_ptr(struct atomic_ptr *a, void *value)
     __atomic_store_n(&a->raw, value, __ATOMIC_RELEASE);
 }
 
+static inline void *exchange_acquire_ptr(struct atomic_ptr *a, void *value)
+{
+    return __atomic_exchange_n(&a->raw, value, __ATOMIC_ACQUIRE);
+}
+
 static inline void *exchange_acq_rel_ptr(struct atomic_ptr *a, void *value)
 {
     return __atomic_exchange_n(&a->raw, value, __ATOMIC_ACQ_REL);
@@ -165,11 +170,6 @@ static inline void *exchange_acq_rel_ptr(struct atomic_ptr *a, void *value)
 static inline bool cas_release_ptr(struct atomic_ptr *a, void *expected, void *desired)
 {
     return __atomic_compare_exchange_n(&a->raw, &expected, desired, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
-}
-
-static inline bool cas_acq_rel_ptr(struct atomic_ptr *a, void *expected, void *desired)
-{
-    return __atomic_compare_exchange_n(&a->raw, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
 /* Orders every access before it against every access after it, in one total order of all such fences. */

@@ -205,8 +205,8 @@ static void code_count(struct group_space *space, int code)
 {
     uint64_t key = (uint32_t)code | CODE_KNOWN;
     for (size_t i = 0; i < SCOPE_CODES_KEPT; i++) {
-        /* pairs with: code_count.  Who loses the swing sees the winner's key, which may be the same. */
-        if (load_relaxed(&space->codes[i].key) == key || cas_acq_rel(&space->codes[i].key, 0, key) ||
+        /* Relaxed: who loses the swing sees the winner's key, which may be the same; nothing else is passed on. */
+        if (load_relaxed(&space->codes[i].key) == key || cas_relaxed(&space->codes[i].key, 0, key) ||
             load_relaxed(&space->codes[i].key) == key) {
             (void)add_relaxed(&space->codes[i].count, 1); /* Relaxed: the join orders it before the outcome. */
             return;

@@ -326,7 +326,8 @@ void scopei_forked_run(struct worker *w, const struct task *task)
     struct slot *slot = forked_slot(task);
     const struct node *origin = (const struct node *)(uintptr_t)task->word[TASK_LINEAGE];
     bool called __attribute__((cleanup(scopei_must_return))) = true;
-    store_release(&slot->word[TASK_THIEF], (uint64_t)(uintptr_t)w->node); /* pairs with: scopei_task_allowed */
+    /* Relaxed: scopei_task_allowed reads nothing by way of it. */
+    store_relaxed(&slot->word[TASK_THIEF], (uint64_t)(uintptr_t)w->node);
     if (scope_cancelled(origin->scope))
         result_skipped(slot);
     else if (task->word[TASK_FUNCTION] == TASK_FORK2)

@@ -53,7 +53,7 @@ static bool proxy_ready(struct worker *w)
     if (w->proxies)
         return true;
     if (load_relaxed_ptr(&w->returned)) {                      /* Relaxed: the exchange acquires. */
-        w->proxies = exchange_acq_rel_ptr(&w->returned, NULL); /* pairs with: proxy_free */
+        w->proxies = exchange_acquire_ptr(&w->returned, NULL); /* pairs with: proxy_free */
         return true;
     }
     if (chunk_add(w))
@@ -85,7 +85,7 @@ static void proxy_free(struct proxy *proxy)
     }
     do
         proxy->next = load_relaxed_ptr(&owner->returned); /* Relaxed: only compared; the owner takes the whole list. */
-    while (!cas_acq_rel_ptr(&owner->returned, proxy->next, proxy)); /* pairs with: proxy_ready */
+    while (!cas_release_ptr(&owner->returned, proxy->next, proxy)); /* pairs with: proxy_ready */
 }
 
 static void worker_fini(struct worker *w)
@@ -170,8 +170,7 @@ static struct node *node_shortened(struct worker *w, struct node *origin)
     struct node *root = &origin->scope->root;
     if (origin->hops < HOPS_MAX && !(seed_chance(w, 4) && origin != root))
         return origin;
-    /* pairs with: scopei_node_done; not too late, as origin still counts the task */
-    (void)add_acq_rel(&root->pending, 1);
+    (void)add_relaxed(&root->pending, 1); /* Relaxed: not too late, as origin still counts the task. */
     scopei_node_done(origin);
     return root;
 }

@@ -195,7 +195,7 @@ static bool part_split(struct worker *w, struct scope *s, struct part *near, enu
 int scopei_loop_fail(struct loop *loop, struct scope *s, int code, struct scope_range chunk)
 {
     if (code != SCOPE_ECANCELED) {
-        (void)cas_acq_rel(&loop->code, 0, (uint32_t)code); /* pairs with: scopei_loop_code */
+        (void)cas_relaxed(&loop->code, 0, (uint32_t)code); /* Relaxed: read when all parts are joined. */
         scopei_error_items(worker_self(), s, code, chunk);
     }
     store_relaxed(&loop->stop, 0); /* Relaxed: sooner or later is soon enough. */
@@ -204,7 +204,7 @@ int scopei_loop_fail(struct loop *loop, struct scope *s, int code, struct scope_
 
 int scopei_loop_code(const struct loop *loop, struct scope *s, int code)
 {
-    int failed = (int)(uint32_t)load_acquire(&loop->code); /* pairs with: scopei_loop_fail */
+    int failed = (int)(uint32_t)load_relaxed(&loop->code); /* Relaxed: all parts are joined. */
     if (!failed)
         return code;
     scopei_error_loop(worker_self(), s, failed);

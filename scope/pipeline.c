@@ -108,7 +108,7 @@ static struct token *line_next(struct line *line)
 {
     uint64_t word;
     while (!line->oldest && line_newest(word = load_relaxed(&line->word))) {
-        if (!cas_acq_rel(&line->word, word, word & LINE_FLAGS)) /* pairs with: line_arrive, source_park */
+        if (!cas_acquire(&line->word, word, word & LINE_FLAGS)) /* pairs with: line_arrive, source_park */
             continue;
         for (struct token *t = line_newest(word), *newer; t; t = newer) {
             newer = t->next;
@@ -128,7 +128,7 @@ static struct token *line_leave(struct line *line)
     struct token *next;
     do
         next = line_next(line);
-    while (!next && !cas_acq_rel(&line->word, BUSY, 0)); /* pairs with: line_arrive */
+    while (!next && !cas_release(&line->word, BUSY, 0)); /* pairs with: line_arrive */
     return next;
 }
 
@@ -139,7 +139,7 @@ static bool source_leave(struct line *line)
         uint64_t word = load_relaxed(&line->word);
         bool offer = !(word & OFFERED) && (line->oldest || line_newest(word));
         uint64_t after = (word & ~(uint64_t)BUSY) | (offer ? OFFERED : 0);
-        if (cas_acq_rel(&line->word, word, after)) /* pairs with: line_arrive, source_claim */
+        if (cas_release(&line->word, word, after)) /* pairs with: line_arrive, source_claim */
             return offer;
     }
 }
@@ -151,7 +151,7 @@ static bool source_park(struct line *line, struct token *t)
         uint64_t word = load_relaxed(&line->word);
         bool offer = !(word & LINE_FLAGS);
         uint64_t after = line_pushed(word, t) | (offer ? OFFERED : 0);
-        if (cas_acq_rel(&line->word, word, after)) /* pairs with: line_next */
+        if (cas_release(&line->word, word, after)) /* pairs with: line_next */
             return offer;
     }
 }
@@ -165,7 +165,7 @@ static bool source_claim(struct line *line, bool is_offer)
         bool in = !(word & BUSY) && (word & OFFERED);
         if (!in && !is_offer)
             return false;
-        if (cas_acq_rel(&line->word, word, after | (in ? BUSY : 0))) /* pairs with: source_leave */
+        if (cas_acquire(&line->word, word, after | (in ? BUSY : 0))) /* pairs with: source_leave */
             return in;
     }
 }
@@ -222,7 +222,7 @@ static int stage_failed(struct scope *s, struct pipeline *p, const struct token 
 {
     if (code == SCOPE_ECANCELED) {
         (void)scope_cancel(s);
-    } else if (cas_acq_rel(&p->failed, 0, 1)) { /* pairs with: stage_failed; read when all have ended */
+    } else if (cas_relaxed(&p->failed, 0, 1)) { /* Relaxed: read when all have ended. */
         p->failed_code = code;
         p->failed_stage = t->stage;
         p->failed_item = t->stage ? t->number : p->made;

@@ -204,7 +204,7 @@ static int waiting_add(struct scope *s, struct task *task)
     scopei_event(s);
     task->word[TASK_LINEAGE] = (uint64_t)(uintptr_t)&s->root.line;
     task->word[TASK_META] |= add_relaxed(&s->spawned, 1) << TASK_INDEX_SHIFT; /* Relaxed: the join orders it. */
-    (void)add_acq_rel(&s->root.pending, 1); /* pairs with: scopei_node_done; before the task can run */
+    (void)add_relaxed(&s->root.pending, 1); /* Relaxed: a lock comes before the task can run. */
     parcel->next = NULL;
     parcel->task = *task;
     *special->waiting_end = parcel;

@@ -447,10 +447,10 @@ int scopei_spawn_inbox(struct worker *w, struct scope *s, struct task *task)
     scopei_event(s);
     task->word[TASK_LINEAGE] = word_of(&s->root.line);
     task->word[TASK_META] |= add_relaxed(&s->spawned, 1) << TASK_INDEX_SHIFT; /* Relaxed: the join orders it. */
-    (void)add_acq_rel(&s->root.pending, 1); /* pairs with: scopei_node_done; before the task can run */
+    (void)add_relaxed(&s->root.pending, 1); /* Relaxed: the inbox's lock comes before the task can run. */
     if (!scopei_inbox_put(at, task)) {
         /* Nobody can have completed the scope meanwhile: the caller runs inside it. */
-        (void)sub_acq_rel(&s->root.pending, 1);     /* pairs with: node_settle */
+        (void)sub_relaxed(&s->root.pending, 1);     /* Relaxed: it does not complete the scope. */
         (void)add_relaxed(&s->spawned, UINT64_MAX); /* Relaxed: as above. */
         task->word[TASK_META] &= ((uint64_t)1 << TASK_INDEX_SHIFT) - 1;
         return SCOPE_ENOMEM;
@@ -645,7 +645,7 @@ struct scope_permit *scope_permit_create(struct scope *s)
     if (!permit)
         return NULL;
     permit->s = s;
-    (void)add_acq_rel(&s->root.pending, 1); /* pairs with: scopei_node_done; not too late, as the caller is inside */
+    (void)add_relaxed(&s->root.pending, 1); /* Relaxed: not too late, as the caller is inside. */
     return permit;
 }
 

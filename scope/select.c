@@ -17,8 +17,8 @@ struct find {
 /* Items beyond the first that was found need not be looked at: that is where the loop stops. */
 static void stop_at(struct atomic_u64 *stop, uint64_t item)
 {
-    /* Relaxed: a hint until the join; who loses the swing looks again.  pairs with: stop_at */
-    for (uint64_t now = load_relaxed(stop); item < now && !cas_acq_rel(stop, now, item); now = load_relaxed(stop))
+    /* Relaxed, all: a hint until the join; who loses the swing looks again. */
+    for (uint64_t now = load_relaxed(stop); item < now && !cas_relaxed(stop, now, item); now = load_relaxed(stop))
         ;
 }
 

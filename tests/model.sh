@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.." || exit
     build/model/explorer --steps $((8 * steps)) litmus deque parker cancel_callback
     build/model/explorer --steps $((steps / 4)) part mark token node pipe loop
     build/model/explorer --steps "$steps" join wake cancel_{body,failed,open} pool_destroy
-    tests/model/mutants.pl build/model/explorer "${MUTANTS:-.}" "${MUTANT_STEPS:-1000000}"
+    tests/model/mutants.pl build/model/explorer "${MUTANTS:-.}" "${MUTANT_STEPS:-500000}"
     tests/model/seeds.pl "${MUTANT_STEPS:-1000000}"
 } | awk '
     /^1\.\./ { next }

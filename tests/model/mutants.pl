@@ -5,7 +5,7 @@
 #
 # A mutant is a line of the source, of those that match, and what is taken away: acquire, release, or the whole fence.  It is
 # killed if a scenario fails under the C11 engine: first those of the piece that it is in, within a 50th of so many steps each, which is
-# nearly always enough; then the same within so many; and, for all but the deque, those with pools, at random and within so many.
+# nearly always enough; then the same at random and within so many, and those with whole pools.
 # Those that survive must stand in tests/model/survivors, each with its reason; they are looked for only briefly.  Prints TAP.
 use strict;
 use warnings;
@@ -79,7 +79,6 @@ sub fails {
 
 # The scenarios of the piece that a mutant is in, and those with whole pools.
 my $pools = 'part_idle join wake cancel pool';
-my $random = "--random @{[$steps / 500]} $pools";
 
 sub pieces {
     my ($mutant) = @_;
@@ -89,10 +88,11 @@ sub pieces {
 }
 
 # A random execution fails, and none does without the mutant.
-my $sound;
+my %sound;
 sub fails_at_random {
-    my ($list) = @_;
-    return fails($list, $random) && ($sound //= !fails('', $random));
+    my ($list, $scenarios) = @_;
+    my $random = "--random @{[$steps / 250]} $scenarios";
+    return fails($list, $random) && ($sound{$scenarios} //= !fails('', $random));
 }
 
 sub killed {
@@ -101,7 +101,10 @@ sub killed {
     return 1 if fails($list, "--steps @{[$steps / 50]} $pieces");
     return 0 if $known;
     return fails($list, "--steps $steps $pieces") if $mutant =~ /^deque/;
-    return fails($list, "--steps @{[$steps / 5]} $pieces") || fails_at_random($list) || fails($list, "--steps $steps $pieces") || fails($list, "--steps $steps $pools");
+    for my $scenarios ($pieces, $pools) {
+        return 1 if fails_at_random($list, $scenarios) || fails($list, "--steps $steps $scenarios");
+    }
+    return 0;
 }
 
 # "file function: what without order  # reason"
