@@ -1,5 +1,6 @@
 /* scope_pipeline, when nothing fails: every item comes once to every stage, in order where that is asked for, never
  * two at once in a serial stage, never more on their way than there are tokens, each disposed of once. */
+#include "scope/scope.h"
 #include "tests/pipeline_check.h"
 #include "tests/scope_check.h"
 
@@ -130,7 +131,8 @@ static void pipeline_long_stream_keeps_its_order(void)
 
 /* -------------------------------------------------------------------------------------------- Two workers, one plan */
 
-/* Items are numbers from 1.  One worker has item 1 in a serial stage while the other does what the plan says. */
+/* Items are numbers from 1.  One worker has item 1 in a serial stage while the other does what the plan says.  There may be no third
+ * one: both of the pool's own sleep before the caller comes and stands one of them down. */
 struct plan {
     atomic_uint first_in;        /* item 1 is in the serial stage, and no other item has been made before */
     atomic_uint made, state;     /* items made; 1: item 3 is in its first stage, 2: item 2 is in the serial one */
@@ -160,6 +162,8 @@ static int plan_run(struct plan *plan, scope_stage_fn *first, scope_stage_fn *se
     int status = SCOPE_ERROR;
     CHECK_EQ_INT(scope_pool_create(&options.pool, &two), SCOPE_OK);
     if (CHECK_EQ_INT(scope_pool_workers(options.pool), 2)) {
+        while (load_acquire(&options.pool->idle.sleeping) != 2)
+            sched_yield();
         SCOPE(s, &options, NULL)
         {
             status = scope_pipeline(s, stages, 4, 8, NULL);
