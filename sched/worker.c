@@ -129,8 +129,12 @@ struct slot *scopei_pop_slow(struct worker *w)
     struct slot *slot = deque_private(d) || (!odd && scopei_deque_withdraw(d)) ? deque_pop_anyway(d) : NULL;
     if (scopei_deque_requested(d))
         scopei_attend(w); /* publishes of what is below the slot; the slot itself stays as it is */
-    if (!slot)
+    if (!slot) {
         slot = scopei_deque_take(d);
+        /* A withdrawal that was given up hid for a moment what is still published: who looked then has to be told. */
+        if (slot && scopei_deque_stealable(d))
+            scopei_idle_notify(w->pool, (const struct lineage *)w->node);
+    }
     if (!slot || odd || scopei_deque_starved(d))
         scopei_attend_next(w);
     return slot;

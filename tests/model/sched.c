@@ -7,7 +7,7 @@
 #include "sched/pool.h"
 
 static struct scope_pool *pool;
-static struct worker *guest[3];           /* that have entered in setup */
+static struct worker *guest[4];           /* that have entered in setup */
 static struct atomic_u64 flag;            /* passes nothing on */
 static uint64_t data, pushed, seen;       /* plain */
 static uint64_t box[4];                   /* likewise: written before a task is pushed, read by who runs it */
@@ -472,6 +472,32 @@ static void publish_two(void)
     publish_and_wait(2);
 }
 
+/* Three that search for one task each, and four tasks, of which the owner takes the newest: while it tries to take two, the others do
+ * not see those. */
+static void three_searchers(void)
+{
+    two_searchers();
+    guest[3] = enter();
+    worker_self_set(NULL);
+    for (unsigned i = 0; i < 3; i++)
+        push(guest[0]);
+    scopei_deque_publish(&guest[0]->deque, 3);
+    guest[3]->starting = true;
+    store_relaxed(&pool->idle.searching, 3);
+    store_relaxed(&together, 0);
+}
+
+static void take_one_and_compute(void)
+{
+    worker_self_set(guest[0]);
+    (void)scopei_pop_slow(guest[0]);
+    while (load_relaxed(&begun) < 3) {
+        if (scopei_deque_requested(&guest[0]->deque))
+            scopei_attend(guest[0]);
+        os_pause();
+    }
+}
+
 #define ALONE .setup = no_workers
 #define GUEST .setup = one_guest
 #define GUESTS .setup = two_guests
@@ -509,6 +535,8 @@ const struct scenario sched_scenarios[] = {
     {"part_idle_enter", .setup = two_workers_alone, .thread = {enter_and_publish}, .bound = 3},
     {"part_idle_inbox", PAIR, .thread = {put_in_inbox}, .bound = 3},
     {"part_idle_won", .setup = two_searchers, .thread = {search_and_run, search_and_run, publish_another}, .bound = 3},
+    {"part_idle_take_back", .setup = three_searchers,
+     .thread = {search_and_run, search_and_run, search_and_run, take_one_and_compute}, .bound = 3},
     {"part_idle_publish_two", TRIO, .thread = {publish_two}, .bound = 3},
     {.name = NULL},
 };

@@ -53,6 +53,8 @@ my @seeds = (
         "(void)scopei_idle_wake(pool, node, NULL);\n}", "(void)node;\n}", 'wake'],
     ['a woken worker does not count as searching', 'sched/idle.c',
         '(void)add_relaxed(&idle->searching, 1); /* Relaxed: w takes it over', '; /* Relaxed: w takes it over', 'join wake'],
+    ['what a withdrawal has hidden for a moment nobody is told of', 'sched/worker.c',
+        'if (slot && scopei_deque_stealable(d))', 'if (false)', 'part_idle'],
     ['a stolen task is not counted by its proxy', 'scope/join.c',
         'proxy_init(node, w, origin, reserve ? NULL : origin);', 'proxy_init(node, w, origin, NULL);', 'join'],
     ['a node is left while tasks of it run', 'scope/join.c',
