@@ -196,6 +196,12 @@ enum theft_result scopei_deque_peek(const struct deque *d, struct theft *theft)
     return THEFT_WON;
 }
 
+bool scopei_deque_stands(const struct deque *d, const struct theft *theft)
+{
+    fence_seq_cst(); /* pairs with: take_last; after the copy has been made */
+    return load_relaxed(&d->top) == theft->index;
+}
+
 bool scopei_deque_commit(struct deque *d, const struct theft *theft)
 {
     /* Release: pairs with: scopei_deque_starved, by which scopei_deque_reset lets the slot be rewritten: not before we have read it. */

@@ -156,6 +156,9 @@ uint64_t scopei_deque_stealable(const struct deque *d);
 /* Copies the oldest published task without taking it.  The copy can be garbage unless commit wins. */
 enum theft_result scopei_deque_peek(const struct deque *d, struct theft *theft);
 
+/* True if nobody has taken the task that peek copied, so far: then the copy is right, and what its publisher did is visible. */
+bool scopei_deque_stands(const struct deque *d, const struct theft *theft);
+
 /* Takes the task that peek copied: true if it is now the caller's, and then the copy was right, and everything that its
  * publisher did before publishing it is visible. */
 bool scopei_deque_commit(struct deque *d, const struct theft *theft);

@@ -59,6 +59,9 @@ static bool steal(struct worker *w, struct worker *victim, const struct goal *go
             return false;
         if (result == THEFT_LOST)
             continue; /* somebody else has just taken it: progress */
+        /* Who has a goal follows the lineage: never that of garbage, which may lie in memory that we know nothing of. */
+        if (goal && !scopei_deque_stands(&victim->deque, &theft))
+            continue;
         /* If the commit wins, the check saw the truth: the task and its ancestors were alive from the peek on. */
         if (!scopei_task_allowed(task_lineage(theft.word), goal) || (task_early(victim, &theft) && !seed_chance(w, 2)))
             return false;
@@ -134,7 +137,7 @@ static const struct lineage *deque_glance(const struct worker *victim, const str
     enum theft_result result;
     do
         result = scopei_deque_peek(&victim->deque, &theft);
-    while (result == THEFT_LOST);
+    while (result == THEFT_LOST || (result == THEFT_WON && !scopei_deque_stands(&victim->deque, &theft)));
     if (result == THEFT_EMPTY || !scopei_task_allowed(task_lineage(theft.word), goal) ||
         (!offered && task_offered(theft.word) && scopei_deque_stealable(&victim->deque) < 2))
         return NULL;
