@@ -395,15 +395,20 @@ static void attended_finish(void)
     MUST(awake || scopei_deque_starved(d));
 }
 
+static void publish_next(void)
+{
+    push(guest[0]);
+    scopei_deque_publish(&guest[0]->deque, 1);
+    scopei_idle_notify(pool, &guest[0]->stay);
+}
+
 /* Published tasks that need as many workers, one after the other, and then the owner computes until they are through. */
 static void publish_and_wait(uint64_t tasks)
 {
     worker_self_set(guest[0]);
     store_relaxed(&together, tasks);
     for (uint64_t i = 0; i < tasks; i++) {
-        push(guest[0]);
-        scopei_deque_publish(&guest[0]->deque, 1);
-        scopei_idle_notify(pool, &guest[0]->stay);
+        publish_next();
         os_pause();
     }
     while (load_relaxed(&begun) < tasks)
@@ -460,9 +465,7 @@ static void search_and_run(void)
 static void publish_another(void)
 {
     worker_self_set(guest[0]);
-    push(guest[0]);
-    scopei_deque_publish(&guest[0]->deque, 1);
-    scopei_idle_notify(pool, &guest[0]->stay);
+    publish_next();
     while (load_relaxed(&begun) < 2)
         os_pause();
 }
