@@ -1,9 +1,9 @@
 /* Reductions and scans with the same bits whoever takes part.
  *
- * The range is cut into blocks, which depend on its length alone.  Over them stands a binary tree: node i of level l is that of the
- * blocks from i * 2^l to (i + 1) * 2^l - 1, the sum of nodes 2 i and 2 i + 1 of the level below.  A part of a loop keeps the values of
- * the largest nodes that its blocks make up, at most two of each level; two parts are joined by putting theirs one after the other
- * and adding up those that are the two halves of a node.  So every node is the sum of the same two values, wherever parts were
+ * The range is cut into blocks, which depend on its length alone.  Over them stands a binary tree: a node is 2^l blocks, the first
+ * of which has a number that 2^l divides, and its value that of its two halves.  A part of a loop keeps the values of the largest
+ * nodes that its blocks make up, at most two of each level; two parts are joined by putting theirs one after the other and
+ * adding up those that are the two halves of a node.  So every node is the sum of the same two values, wherever parts were
  * divided.  What is left at the end, one node of each level at most, is added up from the right. */
 #include "scope/loop.h"
 
@@ -15,7 +15,7 @@
 #define SCAN_BLOCKS_MOST ((size_t)1 << 20)
 
 /* Bytes of values that need no memory of the heap: of a reduction of 2^20 blocks of 32 bytes; one value of a scan. */
-#define SUMS_SMALL 1536
+#define VALUES_SMALL 1536
 #define VALUE_SMALL 32
 
 static size_t divide_up(size_t a, size_t b)
@@ -54,119 +54,104 @@ static inline void value_copy(void *to, const void *from, size_t size)
 
 /* ------------------------------------------------------------------------------------------------------------ Reduce */
 
-/* Blocks are numbered by so many bits at most. */
-#define LEVELS 64
-#define NODES_MOST (2 * (size_t)LEVELS)
-
-/* Values of nodes, from left to right. */
-struct sums {
-    size_t count;
-    size_t last;               /* the number, on its level, of the last node */
-    uint8_t level[NODES_MOST]; /* of each */
-    alignas(16) char value[];  /* as many as sums_size has room for, stride bytes apart */
-};
-
+/* Of a part, memory has the values of its nodes from left to right, count says how many, and origin is its first block. */
 struct reduce {
     const struct scope_reduction *what;
     struct scope_range items;
     size_t block; /* items of each but the last */
     size_t blocks;
-    size_t stride;
-    size_t size; /* of sums, bytes */
-    struct sums *sums;
+    size_t stride; /* bytes from a value to the next */
 };
 
-/* Two nodes of each level, and one that is just being added. */
-static size_t sums_size(const struct reduce *reduce)
+/* Bytes for the values of a part: two nodes of each level, and one that is just being added. */
+static size_t values_size(const struct reduce *reduce)
 {
     size_t nodes = 3;
     for (size_t blocks = reduce->blocks; blocks > 1; blocks /= 2)
         nodes += 2;
-    return sizeof(struct sums) + nodes * reduce->stride;
+    return nodes * reduce->stride;
 }
 
-static void *sums_value(const struct reduce *reduce, struct sums *sums, size_t i)
-{
-    return sums->value + i * reduce->stride;
-}
-
-/* A node has been put behind the others: adds up what makes a greater one.  The first node of a pair has an even number. */
-static void sums_settle(const struct reduce *reduce, struct sums *sums)
+/* The last of part's n nodes is one of length blocks that ends before block end: adds up what it completes.  Returns how many
+ * there are then. */
+static inline size_t nodes_settle(const struct reduce *reduce, const struct part *part, size_t n, size_t end,
+                                  size_t length)
 {
     const struct scope_reduction *what = reduce->what;
-    size_t n = sums->count;
-    for (; n > 1 && sums->last % 2 && sums->level[n - 1] == sums->level[n - 2]; n--) {
-        what->combine(sums_value(reduce, sums, n - 2), sums_value(reduce, sums, n - 1), what->arg);
-        sums->level[n - 2]++;
-        sums->last /= 2;
+    for (length *= 2; !(end & (length - 1)) && end - part->origin >= length; length *= 2) {
+        char *last = (char *)part->memory + --n * reduce->stride;
+        what->combine(last - reduce->stride, last, what->arg);
     }
-    sums->count = n;
+    return n;
 }
 
 static int reduce_run(struct scope *s, struct part *part, struct scope_range *chunk)
 {
     const struct reduce *reduce = part->loop->what;
     const struct scope_reduction *what = reduce->what;
-    struct sums *sums = part->memory;
+    size_t n = part->count;
     for (size_t i = chunk->begin; i < chunk->end; i++) {
         struct scope_range items = block_items(reduce->items, reduce->block, i);
-        void *value = sums_value(reduce, sums, sums->count);
+        char *value = (char *)part->memory + n * reduce->stride;
         value_copy(value, what->identity, what->size);
         int code = what->map(s, items.begin, items.end, value, what->arg);
         if (SCOPEI_UNLIKELY(code)) {
             *chunk = items;
             return code;
         }
-        sums->level[sums->count++] = 0;
-        sums->last = i;
-        sums_settle(reduce, sums);
+        n = nodes_settle(reduce, part, n + 1, i + 1, 1);
     }
+    part->count = n;
     return 0;
 }
 
 static bool reduce_split(struct part *near, struct part *far)
 {
-    const struct reduce *reduce = near->loop->what;
-    struct sums *sums = aligned_alloc(alignof(struct sums), reduce->size);
-    if (sums)
-        sums->count = 0;
-    far->memory = sums;
+    far->memory = aligned_alloc(16, values_size(near->loop->what));
     far->origin = far->begin;
-    return sums != NULL;
+    far->count = 0;
+    return far->memory != NULL;
 }
 
-/* The numbers of far's nodes follow from where its blocks begin. */
+/* How many blocks the first node of those from begin to end has. */
+static size_t node_length(size_t begin, size_t end)
+{
+    size_t length = begin & (0 - begin);
+    while (length > end - begin)
+        length /= 2;
+    return length;
+}
+
+/* If both have run all their items, near has run them all; if not, it has not. */
 static void reduce_join(struct part *near, struct part *far)
 {
     const struct reduce *reduce = near->loop->what;
-    struct sums *sums = near->memory, *more = far->memory;
-    size_t block = far->origin, count = part_done(near) && part_done(far) ? more->count : 0;
-    for (size_t i = 0; i < count; i++) {
-        unsigned level = more->level[i];
-        value_copy(sums_value(reduce, sums, sums->count), sums_value(reduce, more, i), reduce->what->size);
-        sums->level[sums->count++] = (uint8_t)level;
-        sums->last = block >> level;
-        block += (size_t)1 << level;
-        sums_settle(reduce, sums);
+    const char *more = far->memory;
+    size_t n = near->count, length, end = part_done(near) && part_done(far) ? far->end : 0;
+    for (size_t block = far->origin; block < end; more += reduce->stride) {
+        length = node_length(block, end);
+        block += length;
+        value_copy((char *)near->memory + n * reduce->stride, more, reduce->what->size);
+        n = nodes_settle(reduce, near, n + 1, block, length);
     }
-    free(more);
+    near->count = n;
+    if (part_done(near)) {
+        near->begin = far->begin;
+        near->end = far->end;
+    }
+    free(far->memory);
 }
 
 static int reduce_work(struct scope *s, void *arg)
 {
-    struct reduce *reduce = arg;
+    struct part *part = arg;
+    const struct reduce *reduce = part->loop->what;
     const struct scope_reduction *what = reduce->what;
-    struct sums *sums = reduce->sums;
-    struct loop loop = {.run = reduce_run,
-                        .split = reduce_split,
-                        .join = reduce_join,
-                        .split_ns = split_cost(reduce->size),
-                        .what = reduce,
-                        .stop = {LOOP_NO_STOP}};
-    struct part part = {.loop = &loop, .end = reduce->blocks, .memory = sums};
-    int code = scopei_loop_run(s, &part);
-    for (; !code && sums->count > 1; sums->count--)
-        what->combine(sums_value(reduce, sums, sums->count - 2), sums_value(reduce, sums, sums->count - 1), what->arg);
+    int code = scopei_loop_run(s, part);
+    for (char *last; !code && part->count > 1; part->count--) {
+        last = (char *)part->memory + (part->count - 1) * reduce->stride;
+        what->combine(last - reduce->stride, last, what->arg);
+    }
     return code;
 }
 
@@ -180,20 +165,25 @@ int scope_reduce(struct scope *s, size_t begin, size_t end, const struct scope_r
     if (!what || !what->map || !what->combine || !result || begin > end || !value_valid(what->size, what->identity))
         return SCOPE_EINVAL;
     struct reduce reduce = {.what = what, .items = {begin, end}, .block = block_length(end - begin, what->block)};
-    alignas(struct sums) char small[sizeof(struct sums) + SUMS_SMALL];
     reduce.blocks = blocks_count(reduce.items, reduce.block);
     reduce.stride = divide_up(what->size, 16) * 16;
-    reduce.size = sums_size(&reduce);
-    reduce.sums =
-        reduce.size <= sizeof(small) ? (struct sums *)(void *)small : aligned_alloc(alignof(struct sums), reduce.size);
-    if (!reduce.sums)
+    size_t size = values_size(&reduce);
+    struct loop loop = {.run = reduce_run,
+                        .split = reduce_split,
+                        .join = reduce_join,
+                        .split_ns = split_cost(size),
+                        .what = &reduce,
+                        .stop = {LOOP_NO_STOP}};
+    alignas(16) char small[VALUES_SMALL];
+    struct part part = {.loop = &loop, .end = reduce.blocks};
+    part.memory = size <= sizeof(small) ? small : aligned_alloc(16, size);
+    if (!part.memory)
         return SCOPE_ENOMEM;
-    reduce.sums->count = 0;
-    int code = scopei_loop_in(s, reduce_work, &reduce);
+    int code = scopei_loop_in(s, reduce_work, &part);
     if (code == SCOPE_OK)
-        value_copy(result, begin < end ? sums_value(&reduce, reduce.sums, 0) : what->identity, what->size);
-    if ((char *)reduce.sums != small)
-        free(reduce.sums);
+        value_copy(result, begin < end ? part.memory : what->identity, what->size);
+    if (part.memory != small)
+        free(part.memory);
     return code;
 }
 

@@ -128,21 +128,38 @@ static void reduce_keeps_the_order(void)
         }
 }
 
-static int fail_map(struct scope *s, size_t begin, size_t end, void *value, void *arg)
+/* The items that a value is of, for combinations that say if what they are given does not belong together. */
+struct items {
+    size_t begin, end;
+};
+
+static int items_map(struct scope *s, size_t begin, size_t end, void *value, void *arg)
 {
     (void)s;
     size_t bad = *(size_t *)arg;
-    *(double *)value += (double)(end - begin);
+    *(struct items *)value = (struct items){begin, end};
     dawdle(begin);
     return begin <= bad && bad < end ? FAILED : 0;
 }
 
+static void items_combine(void *left, const void *right, void *arg)
+{
+    (void)arg;
+    struct items *a = left;
+    const struct items *b = right;
+    CHECK_EQ_INT(a->end, b->begin);
+    CHECK(a->begin < a->end && b->begin < b->end);
+    a->end = b->end;
+}
+
 static int fail_body(struct scope *s, void *arg)
 {
-    double total = 7;
-    const struct scope_reduction what = {sizeof(double), &zero, fail_map, sum_combine, arg, 1};
-    int code = scope_reduce(s, 0, 500, &what, &total);
-    CHECK(code ? total == 7 : total == 500);
+    static const struct items none;
+    const struct scope_reduction what = {sizeof(none), &none, items_map, items_combine, arg, 1};
+    struct items all = {7, 7};
+    int code = scope_reduce(s, 0, 500, &what, &all);
+    CHECK_EQ_INT(all.begin, code ? 7 : 0);
+    CHECK_EQ_INT(all.end, code ? 7 : 500);
     return code;
 }
 
