@@ -2,8 +2,13 @@
  *
  * One part of the range belongs to one task at a time, which runs chunk after chunk of it.  Between them it looks at a word of its
  * own: is anybody asking (deque.h)?  If so, and if what is left is worth it, the far half becomes a forked task of its own, and
- * when the near half is done the two are joined.  So without idle workers there is not one task, and no shared word is
- * touched.
+ * when the near half is done the two are joined.  So a short loop without idle workers makes not one task, and touches no shared
+ * word.
+ *
+ * A worker that is inside a long item does not look, and what is left behind that item would wait for it.  So the parts of a loop that
+ * was found to be long are divided before they are run, and shown, whoever asks: half, a quarter, and so on, down to some 20 us.
+ * Nearly all of them come back unstolen, and go by the newest measurement then: the first may have been of an item that was not
+ * like the others.
  *
  * How long a chunk may be is found by growing them.  The clock cannot be read for each item, as a look at it costs as much as 80
  * items of a cheap loop (24 ns on the machine of bench/results); and not at the beginning and after the first item, as that
@@ -38,6 +43,10 @@
 
 /* And with one that sleeps: to wake it costs the caller 7 to 20 us, and it starts 30 to 100 us later (bench/wake). */
 #define WORTH_WAKE_NS 200000
+
+/* What is left is divided, down to so much, and shown even if nobody is idle: who is so later finds it though this worker may then
+ * be busy with one long item.  Each division costs about 50 ns. */
+#define AHEAD_NS 20000
 
 /* So many items a worker, and fewer, are few. */
 #define FEW_PER_WORKER 32
@@ -85,6 +94,25 @@ static void chunk_adapt(struct part *part, size_t count, double taken_ns, bool a
         part->item_ns = taken_ns / done;
 }
 
+/* A part of a loop that was divided has run its last chunk, of count items, which began at before. */
+static void part_tell(const struct worker *w, struct part *part, size_t count, uint64_t before)
+{
+    double taken_ns = (double)(int64_t)(os_ticks() - before - w->pool->tick_cost) * w->pool->tick_ns;
+    part->item_ns = taken_ns >= MEASURED_NS ? taken_ns / (double)count : 0;
+}
+
+/* A part that comes back to who divided it goes by what was learnt meanwhile: what was known when it was divided may have been the
+ * time of one item that was not like the others, or of a pause. */
+static void part_learn(const struct worker *w, struct part *part)
+{
+    if (part->owner == w) {
+        part->item_ns = part->near->item_ns;
+        double least = part->item_ns > 0 ? CHUNK_LEAST_NS / part->item_ns : (double)part->chunk;
+        part->chunk = least < 1 ? 1 : least < (double)part_left(part) ? (size_t)least : part_left(part);
+    }
+    part->owner = NULL;
+}
+
 /* True if nobody asks, and what is left takes no longer than what is done, or than two chunks that were measured to be short. */
 static bool part_ends(const struct worker *w, const struct part *part, size_t count, bool measured)
 {
@@ -100,7 +128,7 @@ static uint64_t part_look(struct worker *w, struct part *part, size_t count, uin
         part->chunk = 1 + scopei_seed_draw(w, part_left(part));
         return 0;
     }
-    if (part_ends(w, part, count, before != 0)) {
+    if (!part->divided && part_ends(w, part, count, before != 0)) {
         part->chunk = part_left(part);
         return 0;
     }
@@ -135,23 +163,23 @@ static enum division part_guess(const struct worker *w, const struct part *part)
 /* A part whose items' cost is known, if it is. */
 static enum division part_divide(struct worker *w, struct part *part)
 {
+    const struct loop *loop = part->loop;
     double left_ns = part->item_ns * (double)part_left(part);
     if (left_ns >= WORTH_WAKE_NS)
         w->guess_skip = w->guess_pause = 0; /* a guess would have been right */
-    if (left_ns < WORTH_STEAL_NS + 4 * part->loop->split_ns || part_left(part) < 2 ||
-        !scopei_deque_requested(&w->deque))
+    if (left_ns < WORTH_STEAL_NS + 4 * loop->split_ns || part_left(part) < 2)
         return DIVIDE_NOT;
-    enum hunger hunger = scopei_idle_hunger(w);
+    bool asked = scopei_deque_requested(&w->deque);
+    enum hunger hunger = asked ? scopei_idle_hunger(w) : HUNGER_NONE;
     if (hunger == HUNGER_AWAKE)
         return DIVIDE_QUIETLY;
-    if (left_ns < WORTH_WAKE_NS)
-        return DIVIDE_NOT;
     if (hunger == HUNGER_ASLEEP)
-        return DIVIDE_LOUDLY;
-    if (part->offered)
+        return left_ns >= WORTH_WAKE_NS ? DIVIDE_LOUDLY : DIVIDE_NOT;
+    if (asked && part->offered && left_ns >= WORTH_WAKE_NS) {
         scopei_idle_notify(w->pool, (const struct lineage *)w->node);
-    part->offered = false;
-    return DIVIDE_NOT;
+        part->offered = false;
+    }
+    return left_ns >= AHEAD_NS && w->pool->workers > 1 && !loop->split ? DIVIDE_QUIETLY : DIVIDE_NOT;
 }
 
 /* With a seed: whoever is hungry, and whatever the items cost.  A chunk is then half of what is left on average, so the longest
@@ -179,6 +207,9 @@ static bool part_split(struct worker *w, struct scope *s, struct part *near, enu
     far.offered = false;
     if (loop->split && !loop->split(near, &far))
         return false;
+    far.near = near;
+    far.owner = w;
+    far.divided = near->divided = true;
     near->end = far.begin;
     near->offered = how != DIVIDE_LOUDLY;
     if (near->offered)
@@ -239,8 +270,11 @@ static int part_chunks(struct worker *w, struct scope *s, struct part *part, str
             return scopei_loop_fail(loop, s, code, chunk);
         size_t count = chunk.end - chunk.begin;
         part->begin = chunk.end;
-        if (part->begin == part->end)
+        if (part->begin == part->end) {
+            if (part->divided && before)
+                part_tell(w, part, count, before);
             return 0;
+        }
         before = part_look(w, part, count, before);
     }
     return 0;
@@ -250,6 +284,7 @@ static int part_run(struct scope *s, void *arg)
 {
     struct worker *w = worker_self();
     struct said past = {.inner = NULL};
+    part_learn(w, arg);
     int code = part_chunks(w, s, arg, &past);
     scopei_said_back(w, &past);
     return code;
@@ -286,7 +321,8 @@ int scopei_loop_run(struct scope *s, struct part *part)
         return SCOPE_OK;
     part->chunk = 1;
     part->item_ns = 0;
-    part->offered = false;
+    part->offered = part->divided = false;
+    part->owner = NULL;
     part->urgent = loop_urgent(w, items);
     uint64_t begun = part->urgent ? os_ticks() : 0;
     bool called __attribute__((cleanup(scopei_must_return))) = true;

@@ -9,10 +9,13 @@ struct part {
     struct loop *loop;
     size_t begin, end;
     /* The engine's */
-    size_t chunk;   /* how many items to run before looking up */
-    double item_ns; /* how long an item has taken of late; 0: not known */
-    bool urgent;    /* to be divided at once, though it is not known whether it is worth it */
-    bool offered;   /* nobody was told of the part that was divided from it last */
+    size_t chunk;               /* how many items to run before looking up */
+    double item_ns;             /* how long an item has taken of late; 0: not known */
+    bool urgent;                /* to be divided at once, though it is not known whether it is worth it */
+    bool offered;               /* nobody was told of the part that was divided from it last */
+    bool divided;               /* there are other parts: what is learnt here is of use to them */
+    const struct part *near;    /* from which it was divided */
+    const struct worker *owner; /* who divided it, and if nobody steals it will run it after near; NULL: it has begun */
     /* The algorithm's */
     void *memory;
     size_t origin, count;

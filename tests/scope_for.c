@@ -121,9 +121,12 @@ static void for_one_worker_keeps_the_order(void)
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
+/* Most of it takes no time at all, so what was learnt from an item that does is soon wrong. */
 static int to_end(struct scope *s, size_t begin, size_t end, void *arg)
 {
     (void)s;
+    if (begin == 0 || (begin <= SIZE_MAX / 3 && SIZE_MAX / 3 < end) || (begin <= SIZE_MAX / 2 && SIZE_MAX / 2 < end))
+        burn(1000);
     atomic_fetch_add((atomic_ullong *)arg, end - begin);
     return 0;
 }
@@ -165,6 +168,37 @@ static void for_with_idle_workers_is_divided(void)
     SCOPE(s, &options, NULL)
     CHECK_EQ_INT(scope_for(s, 0, MEETING, meet, NULL), SCOPE_OK);
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
+/* While one item takes long, all others are run by whoever is idle: it waits for them. */
+static atomic_uint others;
+
+static int wait_or_burn(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    (void)s;
+    (void)arg;
+    for (size_t i = begin; i < end; i++) {
+        if (i == MEETING / 2) {
+            CHECK_EQ_INT(end - begin, 1);
+            spin_until(&others, MEETING - 1);
+        } else {
+            burn(200); /* no chunk has two of them */
+            atomic_fetch_add(&others, 1);
+        }
+    }
+    return 0;
+}
+
+static void for_long_item_hides_no_others(void)
+{
+    for (unsigned workers = 2; workers <= 4; workers++) {
+        struct scope_pool *pool = pool_at_least(workers);
+        struct scope_options options = options_of(pool);
+        others = 0;
+        SCOPE(s, &options, NULL)
+        CHECK_EQ_INT(scope_for(s, 0, MEETING, wait_or_burn, NULL), SCOPE_OK);
+        CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+    }
 }
 
 /* As many items as workers, each waiting for all: nobody may wait for the first to end, whether the others sleep or not. */
@@ -770,6 +804,7 @@ int main(void)
     check_run("for_one_worker_keeps_the_order", for_one_worker_keeps_the_order);
     check_run("for_longest_range_ends", for_longest_range_ends);
     check_run("for_with_idle_workers_is_divided", for_with_idle_workers_is_divided);
+    check_run("for_long_item_hides_no_others", for_long_item_hides_no_others);
     check_run("for_one_item_a_worker_all_at_once", for_one_item_a_worker_all_at_once);
     check_run("for_small_loops_in_a_row_each_item_once", for_small_loops_in_a_row_each_item_once);
     check_run("for_small_loops_failing_or_cancelled", for_small_loops_failing_or_cancelled);
