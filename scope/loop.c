@@ -166,7 +166,7 @@ static int part_run(struct scope *s, void *arg);
 
 static size_t part_middle(const struct part *part)
 {
-    size_t row = part->loop->row, middle = part->begin + (part_left(part) + 1) / 2;
+    size_t row = part->loop->row, middle = part->end - part_left(part) / 2;
     return row && middle - part->begin >= row ? middle - middle % row : middle;
 }
 
