@@ -176,9 +176,27 @@ static void fail(struct run *run, const struct step *step)
         run->told = step->code;
 }
 
+static void callback(void *arg)
+{
+    atomic_fetch_add((atomic_uint *)arg, 1);
+}
+
+/* A callback of a moment: it is called, or taken back. */
+static int token_cancel_told(struct scope_token *token)
+{
+    atomic_uint called = 0;
+    struct scope_callback *told = scope_token_on_cancel(scope_token_retain(token), callback, &called);
+    int first = scope_token_cancel(token);
+    bool taken = scope_callback_forget(told);
+    CHECK_EQ_INT(called, !taken);
+    CHECK(first == 0 || !taken);
+    scope_token_release(token);
+    return first;
+}
+
 static void token_cancel(struct run *run, const struct step *step)
 {
-    int first = scope_token_cancel(run->p->token[step->n]);
+    int first = token_cancel_told(run->p->token[step->n]);
     CHECK(first == 0 || first == 1);
     CHECK(scope_token_cancelled(run->p->token[step->n]));
     const struct stage *stage = run->stage;
@@ -430,11 +448,6 @@ static int block_end(struct run *run)
 }
 
 /* ----------------------------------------------------------------------------------------------------------- Programs */
-
-static void callback(void *arg)
-{
-    atomic_fetch_add((atomic_uint *)arg, 1);
-}
 
 static void program_run(struct program *p)
 {
