@@ -181,12 +181,12 @@ static void callback(void *arg)
     atomic_fetch_add((atomic_uint *)arg, 1);
 }
 
-/* A callback of a moment: it is called, or taken back. */
-static int token_cancel_told(struct scope_token *token)
+/* A callback of a moment, with a cancellation meanwhile or without: it is called, or taken back. */
+static int token_watched(struct scope_token *token, bool cancels)
 {
     atomic_uint called = 0;
     struct scope_callback *told = scope_token_on_cancel(scope_token_retain(token), callback, &called);
-    int first = scope_token_cancel(token);
+    int first = cancels ? scope_token_cancel(token) : 0;
     bool taken = scope_callback_forget(told);
     CHECK_EQ_INT(called, !taken);
     CHECK(first == 0 || !taken);
@@ -196,7 +196,8 @@ static int token_cancel_told(struct scope_token *token)
 
 static void token_cancel(struct run *run, const struct step *step)
 {
-    int first = token_cancel_told(run->p->token[step->n]);
+    (void)token_watched(run->p->token[step->n], false);
+    int first = token_watched(run->p->token[step->n], true);
     CHECK(first == 0 || first == 1);
     CHECK(scope_token_cancelled(run->p->token[step->n]));
     const struct stage *stage = run->stage;
