@@ -84,15 +84,19 @@ static int box_run(struct scope *s, const struct loop_3d *what, size_t begin, si
                          : what->body_3d(s, range_cut(what->range[0], plane, plane + planes), r, c, what->arg);
 }
 
+/* Each box is a chunk to the user: it alone is named if it fails, and none begins when s is cancelled. */
 static int for_3d_run(struct scope *s, struct part *part, struct scope_range *chunk)
 {
     const struct loop_3d *what = part->loop->what;
-    int code = 0;
-    for (size_t at = chunk->begin, next; !code && at < chunk->end; at = next) {
+    for (size_t at = chunk->begin, next; at < chunk->end; at = next) {
         next = box_end(what, at, chunk->end);
-        code = box_run(s, what, at, next);
+        int code = scope_cancelled(s) ? SCOPE_ECANCELED : box_run(s, what, at, next);
+        if (SCOPEI_UNLIKELY(code)) {
+            *chunk = (struct scope_range){at, next};
+            return code;
+        }
     }
-    return code;
+    return 0;
 }
 
 static int for_3d_work(struct scope *s, void *arg)

@@ -194,7 +194,7 @@ static int part_run(struct scope *s, void *arg);
 
 static size_t part_middle(const struct part *part)
 {
-    size_t row = part->loop->row, middle = part->begin + (part_left(part) + 1) / 2;
+    size_t row = part->loop->row, middle = part->end - part_left(part) / 2;
     return row && middle - part->begin >= row ? middle - middle % row : middle;
 }
 
@@ -312,7 +312,6 @@ static void guess_learn(struct worker *w, uint64_t ticks)
     w->guess_skip = w->guess_pause;
 }
 
-/* The parts of a loop are on the stack, so none may be left but by returning. */
 int scopei_loop_run(struct scope *s, struct part *part)
 {
     struct worker *w = worker_self();
@@ -325,9 +324,7 @@ int scopei_loop_run(struct scope *s, struct part *part)
     part->owner = NULL;
     part->urgent = loop_urgent(w, items);
     uint64_t begun = part->urgent ? os_ticks() : 0;
-    bool called __attribute__((cleanup(scopei_must_return))) = true;
     int code = part_run(s, part);
-    called = false;
     if (part->urgent)
         guess_learn(w, os_ticks() - begun);
     return scopei_loop_code(part->loop, s, code);
@@ -336,7 +333,11 @@ int scopei_loop_run(struct scope *s, struct part *part)
 int scopei_loop_in(struct scope *s, scope_fn *work, void *arg)
 {
     const struct worker *w = worker_self();
-    if (!s)
-        return scope_run(work, arg);
-    return w && w->open == s ? work(s, arg) : SCOPE_EPERM;
+    if (s && (!w || w->open != s))
+        return SCOPE_EPERM;
+    /* The parts of a loop are on the stack, and sums in memory: none may be left but by returning. */
+    bool called __attribute__((cleanup(scopei_must_return))) = true;
+    int code = s ? work(s, arg) : scope_run(work, arg);
+    called = false;
+    return code;
 }

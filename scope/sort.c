@@ -300,6 +300,15 @@ int scopei_sort_check(struct scope *s, size_t n, size_t size, bool pointers)
     return s ? scope_fork2(s, nothing, NULL, nothing, NULL) : SCOPE_OK;
 }
 
+/* True if there is nothing to sort, or no longer.  A comparison must return, here as well. */
+static bool sorted_already(void *base, size_t n, const struct scopei_order *order)
+{
+    bool called __attribute__((cleanup(scopei_must_return))) = true;
+    bool sorted = n < 2 || order->arrange(base, n, order);
+    called = false;
+    return sorted;
+}
+
 /* With spare memory; without any, in place. */
 static int sort_with(struct scope *s, void *base, size_t n, void *spare, const struct scopei_order *order)
 {
@@ -311,7 +320,7 @@ int scopei_sort_scratch(struct scope *s, void *base, size_t n, void *scratch, co
                         scopei_sort_fn *sort)
 {
     int status = scopei_sort_check(s, n, order->size, base || n == 0);
-    if (status != SCOPE_OK || n < 2 || order->arrange(base, n, order))
+    if (status != SCOPE_OK || sorted_already(base, n, order))
         return status;
     return (scratch && sort ? sort : sort_with)(s, base, n, scratch, order);
 }
@@ -320,7 +329,7 @@ int scopei_sort(struct scope *s, void *base, size_t n, const struct scopei_order
 {
     size_t bytes = n * order->size;
     int status = scopei_sort_check(s, n, order->size, base || n == 0);
-    if (status != SCOPE_OK || n < 2 || order->arrange(base, n, order))
+    if (status != SCOPE_OK || sorted_already(base, n, order))
         return status;
     if (bytes <= STACK_BYTES) {
         _Alignas(64) char spare[STACK_BYTES];

@@ -29,6 +29,7 @@
  *             done.  SCOPE_EINVAL: a NULL, a range that ends before it begins, a size that makes no sense; SCOPE_EPERM: s is not the
  *             innermost scope of the caller: nothing was done.  With s NULL a failure is SCOPE_ERROR, and the chunk's own code and
  *             message are lost: to see them, open a scope by scope_run_with and print its report.
+ *             Then also SCOPE_ENOMEM, SCOPE_EDEPTH, SCOPE_EFORK, as scope_run: nothing was done.
  *   Memory    none, unless it says so.  What the chunks wrote is visible to the caller.
  *   Leaving   a function given to a loop must return: an exception or pthread_exit that leaves it ends the program.
  * The way that a loop is divided, at the far half and on request, is known as lazy binary splitting (Tzannes et al., 2010). */
@@ -119,7 +120,8 @@ struct scope_prefix {
 };
 
 /* Scans [begin, end); total, if it is not NULL, gets the sum of all.  Some items are passed to scan twice, first without before.
- * Memory: two values for each block, once another worker takes part; without memory none does. */
+ * Memory: two values for each block, once another worker takes part; without memory none does.  Also returns SCOPE_ENOMEM, if values
+ * are larger than 32 bytes: nothing was done. */
 int scope_scan(struct scope *s, size_t begin, size_t end, const struct scope_prefix *prefix, void *total);
 
 /* ----------------------------------------------------------------------------------------------------------- Searches */

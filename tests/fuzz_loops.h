@@ -522,11 +522,14 @@ static inline int try_merge(struct algorithm *a)
         type *numbers = malloc((a->n + 1) * sizeof(type)), *same = malloc((a->n + 1) * sizeof(type)); \
         for (size_t i = 0; i < a->n; i++)                                                             \
             numbers[i] = same[i] = (type)(int64_t)(number_of(a, i) >> a->salt % 60);                  \
-        int status = scope_sort_##name(a->s, numbers, a->n);                                          \
+        type *scratch = a->salt & 1 ? malloc((a->n + 1) * sizeof(type)) : NULL;                       \
+        int status = a->salt & 2 ? scope_sort_##name##_scratch(a->s, numbers, a->n, scratch)          \
+                                 : scope_sort_##name(a->s, numbers, a->n);                            \
         qsort(same, a->n, sizeof(type), name##_compare);                                              \
         if (status != SCOPE_OK)                                                                       \
             qsort(numbers, a->n, sizeof(type), name##_compare);                                       \
         CHECK(memcmp(numbers, same, a->n * sizeof(type)) == 0);                                       \
+        free(scratch);                                                                                \
         free(numbers);                                                                                \
         free(same);                                                                                   \
         return status;                                                                                \

@@ -176,9 +176,28 @@ static void fail(struct run *run, const struct step *step)
         run->told = step->code;
 }
 
+static void callback(void *arg)
+{
+    atomic_fetch_add((atomic_uint *)arg, 1);
+}
+
+/* A callback of a moment, with a cancellation meanwhile or without: it is called, or taken back. */
+static int token_watched(struct scope_token *token, bool cancels)
+{
+    atomic_uint called = 0;
+    struct scope_callback *told = scope_token_on_cancel(scope_token_retain(token), callback, &called);
+    int first = cancels ? scope_token_cancel(token) : 0;
+    bool taken = scope_callback_forget(told);
+    CHECK_EQ_INT(called, !taken);
+    CHECK(first == 0 || !taken);
+    scope_token_release(token);
+    return first;
+}
+
 static void token_cancel(struct run *run, const struct step *step)
 {
-    int first = scope_token_cancel(run->p->token[step->n]);
+    (void)token_watched(run->p->token[step->n], false);
+    int first = token_watched(run->p->token[step->n], true);
     CHECK(first == 0 || first == 1);
     CHECK(scope_token_cancelled(run->p->token[step->n]));
     const struct stage *stage = run->stage;
@@ -430,11 +449,6 @@ static int block_end(struct run *run)
 }
 
 /* ----------------------------------------------------------------------------------------------------------- Programs */
-
-static void callback(void *arg)
-{
-    atomic_fetch_add((atomic_uint *)arg, 1);
-}
 
 static void program_run(struct program *p)
 {

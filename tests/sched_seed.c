@@ -105,6 +105,29 @@ static void one_worker_each_seed_another_schedule(void)
     }
 }
 
+/* A part of so many items may be divided before its first one. */
+static int some_items(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    (void)s;
+    CHECK(begin < end);
+    *(size_t *)arg += end - begin;
+    return 0;
+}
+
+static void longest_loop_no_chunk_is_empty(void)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        size_t items = 0;
+        seed_set(seed);
+        struct scope_pool *pool = pool_of(1);
+        struct scope_options options = options_of(pool);
+        SCOPE(s, &options, NULL)
+        CHECK_EQ_INT(scope_for(s, 0, SIZE_MAX, some_items, &items), SCOPE_OK);
+        CHECK(items == SIZE_MAX);
+        CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+    }
+}
+
 /* ------------------------------------------------------------------------------------------------------- The variable */
 
 static void unset_nothing_is_drawn(void)
@@ -201,6 +224,7 @@ int main(void)
     check_run("seed_draws_cover_their_range", draws_cover_their_range);
     check_run("seed_one_worker_same_seed_same_schedule", one_worker_same_seed_same_schedule);
     check_run("seed_one_worker_each_seed_another_schedule", one_worker_each_seed_another_schedule);
+    check_run("seed_longest_loop_no_chunk_is_empty", longest_loop_no_chunk_is_empty);
     check_run("seed_each_seed_every_task_exactly_once", each_seed_every_task_exactly_once);
     printf("# figures: seeds=%d\n", SEEDS);
     return check_done();

@@ -625,6 +625,48 @@ static void for_2d_and_3d_each_item_once(void)
                 }
 }
 
+/* The box that fails is named alone, though the chunk had more; and none begins when the scope is cancelled. */
+struct boxes {
+    size_t left; /* boxes until one fails, or cancels */
+    bool cancels;
+    char named[60]; /* the last one, as an error names it */
+};
+
+static int bad_box(struct scope *s, struct scope_range p, struct scope_range r, struct scope_range c, void *arg)
+{
+    struct boxes *boxes = arg;
+    CHECK(!scope_cancelled(s));
+    snprintf(boxes->named, sizeof(boxes->named), "items %zu to %zu", (p.begin * ROWS + r.begin) * COLUMNS + c.begin,
+             ((p.end - 1) * ROWS + r.end - 1) * COLUMNS + c.end - 1);
+    if (--boxes->left > 0)
+        return 0;
+    if (boxes->cancels)
+        (void)scope_cancel(s);
+    return boxes->cancels ? 0 : FAILED;
+}
+
+static int boxes_body(struct scope *s, void *arg)
+{
+    const struct scope_range p = {0, PLANES}, r = {0, ROWS}, c = {0, COLUMNS};
+    return scope_for_3d(s, p, r, c, bad_box, arg);
+}
+
+static void for_3d_stopped_at_any_box_names_it(void)
+{
+    struct scope_pool *pool = pool_of_one();
+    struct scope_options options = options_of(pool);
+    for (int cancels = 0; cancels < 2; cancels++)
+        for (size_t k = 1, status = 1; status; k++) {
+            struct boxes boxes = {.left = k, .cancels = cancels};
+            struct scope_report report;
+            status = (size_t)(run_checked(&options, &report, boxes_body, &boxes) != SCOPE_OK);
+            if (report.status == SCOPE_ERROR)
+                CHECK_EQ_STR(report.group.errors[0].message, boxes.named);
+            scope_report_fini(&report);
+        }
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
 static int nothing_2d(struct scope *s, struct scope_range rows, struct scope_range columns, void *arg)
 {
     (void)s;
@@ -820,6 +862,7 @@ int main(void)
     check_run("for_failing_is_recorded_once_for_each", for_failing_is_recorded_once_for_each);
     check_run("for_inner_scope_failed_is_nested", for_inner_scope_failed_is_nested);
     check_run("for_2d_and_3d_each_item_once", for_2d_and_3d_each_item_once);
+    check_run("for_3d_stopped_at_any_box_names_it", for_3d_stopped_at_any_box_names_it);
     check_run("for_2d_too_many_items_einval", for_2d_too_many_items_einval);
     check_run("each_element_once_and_the_bad_one_named", each_element_once_and_the_bad_one_named);
     check_run("map_status_of_each_item", map_status_of_each_item);

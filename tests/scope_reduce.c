@@ -64,6 +64,12 @@ static double sum_in(struct scope_pool *pool, size_t n, size_t block)
     return total;
 }
 
+/* The columns of make test add up to more than 100 of the longest. */
+static int runs_of(size_t n, size_t block)
+{
+    return n == N && block == 0 ? TIMES(20, 2) : TIMES(5, 1);
+}
+
 static void reduce_any_workers_same_bits(void)
 {
     static const unsigned workers[] = {2, 3, 4, 7, 16, 32};
@@ -74,7 +80,7 @@ static void reduce_any_workers_same_bits(void)
         for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++)
             for (size_t block = 0; block < 3; block++) {
                 double expected = sum_in(one, lengths[i], block);
-                for (int run = 0; run < TIMES(5, 1); run++) {
+                for (int run = 0; run < runs_of(lengths[i], block); run++) {
                     double got = sum_in(pool, lengths[i], block);
                     CHECK(memcmp(&got, &expected, sizeof(got)) == 0);
                 }
@@ -212,25 +218,31 @@ static int sum_scan(struct scope *s, size_t begin, size_t end, const void *befor
 
 static double expected_result[N];
 
+/* first: of all workers' runs, so this says what is expected. */
+static void scan_in(struct scope_pool *pool, size_t block, bool exclusive, bool first)
+{
+    struct scope_options options = options_of(pool);
+    const struct scope_prefix prefix = {sizeof(double), &zero, sum_scan, sum_combine, exclusive ? &options : NULL,
+                                        block};
+    double total = -1;
+    memset(result, 0, sizeof(result));
+    SCOPE(s, &options, NULL)
+    CHECK_EQ_INT(scope_scan(s, 0, N, &prefix, &total), SCOPE_OK);
+    if (first)
+        memcpy(expected_result, result, sizeof(result));
+    CHECK(memcmp(expected_result, result, sizeof(result)) == 0);
+    CHECK(fabs(total - (result[N - 1] + (exclusive ? number[N - 1] : 0))) < 1e-9);
+}
+
 static void scan_any_workers_same_bits(void)
 {
     static const unsigned workers[] = {1, 2, 3, 4, 7, 16, 32};
-    for (int exclusive = 0; exclusive < 2; exclusive++)
+    for (int way = 0; way < 4; way++)
         for (size_t k = 0; k < sizeof(workers) / sizeof(*workers); k++) {
             struct scope_pool *pool = pool_of(workers[k]);
-            struct scope_options options = options_of(pool);
-            const struct scope_prefix prefix = {
-                sizeof(double), &zero, sum_scan, sum_combine, exclusive ? &options : NULL, 50};
-            for (int run = 0; run < TIMES(5, 1); run++) {
-                double total = -1;
-                memset(result, 0, sizeof(result));
-                SCOPE(s, &options, NULL)
-                CHECK_EQ_INT(scope_scan(s, 0, N, &prefix, &total), SCOPE_OK);
-                if (k == 0 && run == 0)
-                    memcpy(expected_result, result, sizeof(result));
-                CHECK(memcmp(expected_result, result, sizeof(result)) == 0);
-                CHECK(fabs(total - (result[N - 1] + (exclusive ? number[N - 1] : 0))) < 1e-9);
-            }
+            size_t block = way < 2 ? 0 : 50;
+            for (int run = 0; run < runs_of(N, block); run++)
+                scan_in(pool, block, way % 2, k == 0 && run == 0);
             CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
         }
 }
@@ -380,6 +392,100 @@ static void histogram_counts_each_item_once(void)
     CHECK_EQ_INT(scope_histogram(NULL, 0, N, 0, counts, count_digits, NULL), SCOPE_EINVAL);
 }
 
+/* ---------------------------------------------------------------------------------------- Cancelled at any place
+ *
+ * At the k-th call of a function that each algorithm is given.  Its result is right, or it says that it was cancelled. */
+
+#define ITEMS 3000
+
+static struct scope *cancelled_scope;
+static atomic_int calls_left;
+
+static void call_counts(size_t i)
+{
+    dawdle(i);
+    if (atomic_fetch_sub(&calls_left, 1) == 1)
+        (void)scope_cancel(cancelled_scope);
+}
+
+static int count_map(struct scope *s, size_t begin, size_t end, void *value, void *arg)
+{
+    (void)s, (void)arg;
+    call_counts(begin);
+    *(double *)value += (double)(end - begin);
+    return 0;
+}
+
+static int count_scan(struct scope *s, size_t begin, size_t end, const void *before, void *value, void *arg)
+{
+    call_counts(begin);
+    return sum_scan(s, begin, end, before, value, arg);
+}
+
+static size_t last_found(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    (void)s, (void)arg;
+    call_counts(begin);
+    return end == ITEMS ? end - 1 : end;
+}
+
+static bool keep_all(const void *element, void *arg)
+{
+    (void)element;
+    call_counts((size_t)arg);
+    return true;
+}
+
+static int count_fill(struct scope *s, size_t begin, size_t end, uint64_t *counts, void *arg)
+{
+    (void)s, (void)arg;
+    call_counts(begin);
+    counts[1] += end - begin;
+    return 0;
+}
+
+/* Algorithm which; true: what it returned fits what it has done. */
+static int cancelled_call(struct scope *s, int which, bool *fits)
+{
+    static uint64_t elements[ITEMS];
+    const struct scope_reduction reduction = {sizeof(double), &zero, count_map, sum_combine, NULL, 3};
+    const struct scope_prefix prefix = {sizeof(double), &zero, count_scan, sum_combine, NULL, 3};
+    uint64_t counts[2] = {0};
+    double total = -1;
+    size_t found = 7;
+    int code = which == 0   ? scope_reduce(s, 0, ITEMS, &reduction, &total)
+               : which == 1 ? scope_scan(s, 0, ITEMS, &prefix, &total)
+               : which == 2 ? scope_find(s, 0, ITEMS, last_found, NULL, &found)
+               : which == 3 ? scope_filter(s, elements, ITEMS, 8, elements, keep_all, NULL, &found)
+                            : scope_histogram(s, 0, ITEMS, 2, counts, count_fill, NULL);
+    *fits = which == 0   ? (code ? total == -1 : total == ITEMS)
+            : which == 1 ? (code ? total == -1 : fabs(total - result[ITEMS - 1]) < 1e-9)
+            : which == 2 ? found == (code ? 7 : ITEMS - 1)
+            : which == 3 ? found == (code ? 0 : ITEMS)
+                         : code || (counts[0] == 0 && counts[1] == ITEMS);
+    return code;
+}
+
+static int cancelled_body(struct scope *s, void *arg)
+{
+    bool fits = false;
+    cancelled_scope = s;
+    int code = cancelled_call(s, *(int *)arg, &fits);
+    CHECK(fits && (code == SCOPE_OK || (code == SCOPE_ECANCELED && scope_cancelled(s))));
+    return code;
+}
+
+static void cancelled_at_any_call_right_or_told(void)
+{
+    for (int which = 0; which < 5; which++)
+        for (int k = 1; k < 2 * ITEMS; k += k / (TIMES(8, 3)) + 1) {
+            struct scope_report report;
+            atomic_store(&calls_left, k);
+            int status = run_checked(NULL, &report, cancelled_body, &which);
+            CHECK_EQ_INT(status, report.reason ? SCOPE_ECANCELED : SCOPE_OK);
+        }
+}
+
 int main(void)
 {
     for (size_t i = 0; i < N; i++)
@@ -395,5 +501,6 @@ int main(void)
     check_run("filter_keeps_the_order", filter_keeps_the_order);
     check_run("filter_cancelled_keeps_none", filter_cancelled_keeps_none);
     check_run("histogram_counts_each_item_once", histogram_counts_each_item_once);
+    check_run("cancelled_at_any_call_right_or_told", cancelled_at_any_call_right_or_told);
     return check_done();
 }

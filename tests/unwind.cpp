@@ -192,6 +192,95 @@ static int spawns_disposing(struct scope *s, void *)
     return scope_spawn_task(s, &disposing, nullptr);
 }
 
+// Algorithms: a function that is given to one must return, the only one and the last one, too.
+static int chunk_throws(struct scope *, size_t, size_t, void *)
+{
+    throw 5;
+}
+
+static int loops_throwing(struct scope *s, void *)
+{
+    return scope_for(s, 0, 1, chunk_throws, nullptr);
+}
+
+static int invokes_throwing(struct scope *s, void *)
+{
+    const struct scope_call call = {task_throws, nullptr};
+    return scope_invoke(s, &call, 1);
+}
+
+static void combine_throws(void *, const void *, void *)
+{
+    throw 5;
+}
+
+static int map_nothing(struct scope *, size_t, size_t, void *, void *)
+{
+    return 0;
+}
+
+// Three blocks: two make a node, which is combined with the third when all are done.
+static int reduces_throwing(struct scope *s, void *)
+{
+    static int combined;
+    const int zero = 0;
+    int result;
+    const auto third = [](void *left, const void *right, void *arg) {
+        if (++combined == 2)
+            combine_throws(left, right, arg);
+    };
+    const struct scope_reduction reduction = {sizeof(int), &zero, map_nothing, third, nullptr, 1};
+    return scope_reduce(s, 0, 3, &reduction, &result);
+}
+
+static bool keep_throws(const void *, void *)
+{
+    throw 5;
+}
+
+static int filters_throwing(struct scope *, void *)
+{
+    int numbers[2] = {2, 1};
+    size_t kept;
+    return scope_filter(nullptr, numbers, 2, sizeof(int), numbers, keep_throws, nullptr, &kept);
+}
+
+static int compare_throws(const void *, const void *, void *countdown)
+{
+    if (--*static_cast<int *>(countdown) == 0)
+        throw 5;
+    return *static_cast<int *>(countdown) % 2 ? -1 : 1;
+}
+
+static int sorts_throwing(struct scope *s, void *)
+{
+    int numbers[3] = {3, 2, 1}, first = 1;
+    return scope_sort(s, numbers, 3, sizeof(int), compare_throws, &first);
+}
+
+static int sorts_throwing_later(struct scope *, void *)
+{
+    int numbers[100] = {}, later = 120;
+    return scope_sort(nullptr, numbers, 100, sizeof(int), compare_throws, &later);
+}
+
+static int merges_throwing(struct scope *s, void *)
+{
+    int a[2] = {1, 2}, b[2] = {1, 2}, to[4], first = 1;
+    return scope_merge(s, a, 2, b, 2, to, sizeof(int), compare_throws, &first);
+}
+
+static int stage_throws(struct scope *, void **, void *)
+{
+    throw 5;
+}
+
+static int pipes_throwing(struct scope *s, void *)
+{
+    const struct scope_stage stage = {"throws", SCOPE_STAGE_SERIAL, stage_throws, nullptr};
+    return scope_pipeline(s, &stage, 1, 1, nullptr);
+}
+
 static int caught(scope_fn *body)
 {
     try {
@@ -216,6 +305,14 @@ int main(int, char **argv)
         {"fork2", [] { return caught(forks_throw); }},
         {"typed", [] { return caught(calls_typed); }},
         {"dispose", [] { return caught(spawns_disposing); }},
+        {"for", [] { return caught(loops_throwing); }},
+        {"invoke", [] { return caught(invokes_throwing); }},
+        {"reduce", [] { return caught(reduces_throwing); }},
+        {"filter", [] { return caught(filters_throwing); }},
+        {"sort", [] { return caught(sorts_throwing); }},
+        {"sort_later", [] { return caught(sorts_throwing_later); }},
+        {"merge", [] { return caught(merges_throwing); }},
+        {"pipeline", [] { return caught(pipes_throwing); }},
     };
     for (const auto &each : cases)
         if (argv[1] && std::strcmp(argv[1], each.name) == 0)
