@@ -270,6 +270,8 @@ static const char *reason_text(const struct scope_report *report)
 {
     if (report->reason == SCOPE_REASON_SIBLING && report->cause.index == SCOPE_INDEX_BODY)
         return "cancelled by scope_fail"; /* and no task returned that */
+    if (report->reason == SCOPE_REASON_NONE && report->status == SCOPE_ECANCELED)
+        return "as a task or the body said";
     return scopei_reason_text(report->reason);
 }
 

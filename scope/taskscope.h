@@ -134,7 +134,8 @@ struct scope_task {
 };
 
 /* The task is accepted, and run, though the scope is cancelled: clean-up.  It may run while other tasks still do; what must come
- * last belongs after scope_run. */
+ * last belongs after scope_run.  Scopes that it opens are cancelled with that one, unless they have a shield, and what it
+ * spawns is refused, unless it has this flag, too. */
 #define SCOPE_RUN_ANYWAY 1u
 
 /* Describes a task, with its name and the place where this stands:
@@ -392,8 +393,8 @@ uint64_t scope_now_ns(void);
 uint64_t scope_deadline(const struct scope *s);
 
 /* Moves the own deadline of s, which must be the innermost scope of the caller and opened by the calling task, to deadline_ns;
- * 0: never.  A cancelled scope stays so.  SCOPE_EINVAL; SCOPE_EPERM: it is another scope; SCOPE_EAGAIN: the system refused the
- * thread that watches deadlines, and s has none now. */
+ * 0: never.  A cancelled scope stays so.  SCOPE_EINVAL; SCOPE_EPERM: it is another scope, or a task of s calls (which is not
+ * always noticed); SCOPE_EAGAIN: the system refused the thread that watches deadlines, and s has none now. */
 int scope_set_deadline(struct scope *s, uint64_t deadline_ns);
 
 /* Takes the shield off s, at once cancelling it if the scope around it is.  Any thread inside s.  SCOPE_EINVAL. */

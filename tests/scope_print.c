@@ -188,16 +188,11 @@ static void place_exact(void)
 /* Made up, as a program may keep reports and alter them: every reason, every policy, who did it, and how long it took. */
 static void made_up_exact(void)
 {
-    static const char *const reason[] = {"not cancelled",
-                                         "cancelled by scope_cancel",
-                                         "cancelled since a task failed",
-                                         "cancelled since the body failed",
-                                         "cancelled with the enclosing scope",
-                                         "cancelled by its token",
-                                         "cancelled by its deadline",
-                                         "cancelled since a task won",
-                                         "cancelled by on_complete",
-                                         "cancelled"};
+    static const char *const reason[] = {"as a task or the body said",         "cancelled by scope_cancel",
+                                         "cancelled since a task failed",      "cancelled since the body failed",
+                                         "cancelled with the enclosing scope", "cancelled by its token",
+                                         "cancelled by its deadline",          "cancelled since a task won",
+                                         "cancelled by on_complete",           "cancelled"};
     for (int i = 0; i < 10; i++) {
         char expected[200];
         struct scope_report report = scope_report_init();
