@@ -132,7 +132,7 @@ static struct culprit culprit_of(const uint64_t *word, int code)
 }
 
 /* Asks on_complete, and does what it says.  Meanwhile nothing may run a task of s here, whose end would wait for the lock that we
- * hold: so it is as inside typed calls. */
+ * hold: so it is as inside typed calls, but for what is said, which belongs to the verdict. */
 static void completed(struct scope *s, const struct culprit *by)
 {
     struct special *special = &s->special;

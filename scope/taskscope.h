@@ -152,7 +152,9 @@ struct scope_completion {
 };
 
 /* Called after each task of the scope that has run (not: skipped), by one worker at a time, before the argument is disposed.
- * It may spawn and cancel; it may call neither scope_fork2 nor name_call of a typed task.  Returns 0: go on.  SCOPE_ECANCELED: cancel the rest.  Anything else: an error, recorded as the body's, which cancels. */
+ * It may spawn, cancel and open scopes; it may call neither scope_fork2, nor what is made of forks (loops, sorts) in s, which
+ * return SCOPE_EPERM, nor name_call of a typed task.  Returns 0: go on.  SCOPE_ECANCELED: cancel the rest.  Anything else: an
+ * error, recorded as the body's, which cancels. */
 typedef int scope_complete_fn(struct scope *s, const struct scope_completion *completion, void *arg);
 
 /* A value that is set for a scope and all that is inside it. */
