@@ -59,6 +59,7 @@ struct worker {
     struct scope *fresh;                /* frames below it have been used before */
     uint64_t said_any;                  /* said is not empty */
     struct said said;                   /* scope/error.c: by the task that runs now */
+    bool completing;                    /* scope/policy.c: its task has ended, and on_complete is asked */
     struct scope *scopes;               /* I: frames for open scopes, a stack */
     struct proxy *proxies;              /* scope/join.c: free ones */
     struct overflow *overflow;          /* scope/fork.c: forked tasks that found the deque full, newest first */

@@ -135,25 +135,27 @@ static bool first_at(struct site at)
 
 /* ------------------------------------------------------------------------------------------------------------ Checks */
 
+/* Before a call that is about s, which the caller is not inside.  what: the call does. */
+static void open_check(struct site at, const char *what, const struct scope *s)
+{
+    struct suspect suspect = ask(s);
+    if (!suspect.frame)
+        scopei_abort("%s:%d: %s what is not a scope, or was one of a pool that has ended", at.file, at.line, what);
+    if (!suspect.open)
+        scopei_abort("%s:%d: %s a scope that has ended: %s", at.file, at.line, what, words_of("it", suspect.site).text);
+}
+
 /* Before a spawn.  arg: NULL: not to be looked at. */
 static void spawn_check(struct site at, const struct scope *s, const void *arg)
 {
     if (!s)
         return;
-    if (scopei_encloses(s, worker_self())) {
-        if (arg && ends_early(s, arg) && first_at(at))
-            (void)fprintf(
-                stderr,
-                "taskscope: warning: %s:%d: the argument lies in a stack frame that may end before scope %s does\n",
-                at.file, at.line, scopei_words(s).text);
-        return;
-    }
-    struct suspect suspect = ask(s);
-    if (!suspect.frame)
-        scopei_abort("%s:%d: spawn into what is not a scope, or was one of a pool that has ended", at.file, at.line);
-    if (!suspect.open)
-        scopei_abort("%s:%d: spawn into a scope that has ended: %s", at.file, at.line,
-                     words_of("it", suspect.site).text);
+    if (!scopei_encloses(s, worker_self()))
+        open_check(at, "spawn into", s);
+    else if (arg && ends_early(s, arg) && first_at(at))
+        (void)fprintf(
+            stderr, "taskscope: warning: %s:%d: the argument lies in a stack frame that may end before scope %s does\n",
+            at.file, at.line, scopei_words(s).text);
 }
 
 /* After a call that returned status.  s: what it was about, NULL: none. */
@@ -222,4 +224,18 @@ int scopei_debug_try_spawn(const char *file, int line, struct scope *s, const st
     const struct site at = {file, line};
     spawn_check(at, s, pointed(task, arg));
     return tell(at, "scope_try_spawn", s, scope_try_spawn(s, task, arg));
+}
+
+int scopei_debug_cancel(const char *file, int line, struct scope *s)
+{
+    const struct site at = {file, line};
+    return tell(at, "scope_cancel", s, scope_cancel(s));
+}
+
+struct scope *scopei_debug_failing(const char *file, int line, struct scope *s)
+{
+    const struct site at = {file, line};
+    if (s && !scopei_encloses(s, worker_self()))
+        open_check(at, "scope_fail for", s);
+    return s;
 }

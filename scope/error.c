@@ -232,11 +232,6 @@ static uint64_t error_record(struct scope *s, int code, uint64_t index, const st
     return place;
 }
 
-void scopei_error_policy(struct scope *s, int code)
-{
-    (void)error_record(s, code, SCOPE_INDEX_BODY, NULL);
-}
-
 /* What was told last with that code; NULL: nothing kept. */
 static struct scope_error *told_error(const struct told *told, int code)
 {
@@ -267,6 +262,25 @@ static struct scope_error *told_resolve(struct scope *s, const struct told *told
     return told_error(told, code);
 }
 
+/* Who has said that returns code to s: records it, unless that was told before, as error if it is kept. */
+static void said_record(struct scope *s, struct said *said, struct scope_error *error, int code, uint64_t index,
+                        const struct scope_task *task)
+{
+    if (!error && !told_same(&said->own, said->inner, code))
+        error = error_at(s, error_record(s, code, index, task));
+    if (error && code == SCOPE_ERROR && !error->nested) {
+        error->nested = said->inner;
+        said->inner = NULL;
+    }
+}
+
+void scopei_error_policy(struct worker *w, struct scope *s, int code)
+{
+    struct said said = scopei_said_save(w);
+    said_record(s, &said, told_error(&said.own, code), code, SCOPE_INDEX_BODY, NULL);
+    said_drop(&said);
+}
+
 void scopei_error_returned(struct worker *w, struct scope *s, int code, uint64_t index, const struct scope_task *task)
 {
     struct said said = scopei_said_save(w);
@@ -280,12 +294,7 @@ void scopei_error_returned(struct worker *w, struct scope *s, int code, uint64_t
     if (code != 0 && code != SCOPE_ECANCELED) {
         if (!body)
             (void)add_relaxed(&s->failed, 1);
-        if (!error && !told_same(&said.own, said.inner, code))
-            error = error_at(s, error_record(s, code, index, task));
-        if (error && code == SCOPE_ERROR && !error->nested) {
-            error->nested = said.inner;
-            said.inner = NULL;
-        }
+        said_record(s, &said, error, code, index, task);
         const struct culprit by = {.task = task, .index = index, .code = code, .known = true};
         if (body || scope_policy(s) == SCOPE_FAIL_FAST)
             (void)scopei_cancel(s, body ? SCOPE_REASON_BODY : SCOPE_REASON_SIBLING, &by);
@@ -299,7 +308,7 @@ static void said_note(struct worker *w, struct scope *s, int code, uint64_t plac
     struct told told = {.scope = s, .code = code, .places = TOLD | (first ? TOLD_FIRST : 0)};
     if (place < SCOPE_ERRORS_KEPT)
         told.places |= 1u << place;
-    told_add(w->open == s ? &w->said.own : &w->said.outer, told);
+    told_add(worker_scope(w) == s ? &w->said.own : &w->said.outer, told);
     w->said_any = 1;
 }
 
@@ -307,6 +316,8 @@ static int fail(struct scope *s, const char *file, int line, int code, const cha
 {
     if (!s)
         return SCOPE_EINVAL;
+    if (code == SCOPE_ECANCELED)
+        return code;
     if (code == 0)
         code = SCOPE_EINVAL;
     uint64_t place = error_record(s, code, SCOPE_INDEX_BODY, NULL);
@@ -320,7 +331,7 @@ static int fail(struct scope *s, const char *file, int line, int code, const cha
     struct worker *w = worker_self();
     const struct culprit by = {.index = SCOPE_INDEX_BODY, .code = code, .known = true};
     bool first = scope_policy(s) == SCOPE_FAIL_FAST && scopei_cancel(s, SCOPE_REASON_SIBLING, &by);
-    if (w && w->open && scopei_encloses(s, w))
+    if (w && worker_heard(w) && scopei_encloses(s, w))
         said_note(w, s, code, place, first);
     return code;
 }

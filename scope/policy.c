@@ -132,7 +132,7 @@ static struct culprit culprit_of(const uint64_t *word, int code)
 }
 
 /* Asks on_complete, and does what it says.  Meanwhile nothing may run a task of s here, whose end would wait for the lock that we
- * hold: so it is as inside typed calls. */
+ * hold: so it is as inside typed calls, but for what is said, which belongs to the verdict. */
 static void completed(struct scope *s, const struct culprit *by)
 {
     struct special *special = &s->special;
@@ -145,12 +145,14 @@ static void completed(struct scope *s, const struct culprit *by)
     const struct scope_completion completion = {
         .code = by->code, .index = by->index, .task = by->task, .ok = special->ok, .failed = special->failed};
     w->open = NULL;
+    w->completing = true;
     bool called __attribute__((cleanup(scopei_must_return))) = true;
     int verdict = special->on_complete(s, &completion, special->on_complete_arg);
     called = false;
+    w->completing = false;
     w->open = open;
     if (verdict != 0 && verdict != SCOPE_ECANCELED)
-        scopei_error_policy(s, verdict);
+        scopei_error_policy(w, s, verdict);
     if (verdict != 0) /* under the lock, so that it is the first verdict that counts */
         (void)scopei_cancel(s, SCOPE_REASON_COMPLETE, by);
     pthread_mutex_unlock(&special->complete_lock);

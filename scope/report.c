@@ -28,7 +28,7 @@ const char *scope_strerror(int code)
     case SCOPE_EPERM:
         return "the calling thread is not inside the scope";
     case SCOPE_EBUSY:
-        return "the pool has open scopes, or the caller is one of its workers";
+        return "the pool has open scopes, or the task has not ended";
     case SCOPE_EAGAIN:
         return "the scope's limit is reached, or the system refused a thread or the time";
     case SCOPE_EFORK:
@@ -108,6 +108,8 @@ static bool group_add(struct scope_errors **group, const struct scope_errors *li
         return false;
     struct scope_errors *to = *group;
     to->scope_name = like->scope_name;
+    to->scope_file = like->scope_file;
+    to->scope_line = like->scope_line;
     to->errors[to->kept] = *error;
     to->errors[to->kept].nested = nested;
     unsigned height = nested ? nested->height + 1 : 1;
@@ -204,6 +206,13 @@ static void who_print(struct text *text, const struct scope_error *error)
         text_add(text, ")");
 }
 
+static void scope_print(struct text *text, const struct scope_errors *errors)
+{
+    text_add(text, "scope %s", errors->scope_name ? errors->scope_name : "(unnamed)");
+    if (errors->scope_file)
+        text_add(text, " (%s:%d)", errors->scope_file, errors->scope_line);
+}
+
 static void error_print(struct text *text, const struct scope_error *error, int depth)
 {
     text_add(text, "%*s", 4 * depth, "");
@@ -211,6 +220,10 @@ static void error_print(struct text *text, const struct scope_error *error, int 
     text_add(text, ": error %d (%s)", error->code, scope_strerror(error->code));
     if (error->message[0])
         text_add(text, ": %s", error->message);
+    if (error->nested && (error->nested->scope_name || error->nested->scope_file)) {
+        text_add(text, ": ");
+        scope_print(text, error->nested);
+    }
     text_add(text, "\n");
 }
 
@@ -253,6 +266,15 @@ const char *scopei_reason_text(enum scope_reason reason)
     return "cancelled";
 }
 
+static const char *reason_text(const struct scope_report *report)
+{
+    if (report->reason == SCOPE_REASON_SIBLING && report->cause.index == SCOPE_INDEX_BODY)
+        return "cancelled by scope_fail"; /* and no task returned that */
+    if (report->reason == SCOPE_REASON_NONE && report->status == SCOPE_ECANCELED)
+        return "as a task or the body said";
+    return scopei_reason_text(report->reason);
+}
+
 static void cancelled_print(struct text *text, const struct scope_report *report)
 {
     bool task = report->cause.code || report->reason == SCOPE_REASON_WON;
@@ -277,10 +299,8 @@ size_t scope_report_print(const struct scope_report *report, char *out, size_t s
     struct text text = {.at = size ? out : NULL, .left = out ? size : 0};
     if (!report)
         return 0;
-    text_add(&text, "scope %s", report->group.scope_name ? report->group.scope_name : "(unnamed)");
-    if (report->group.scope_file)
-        text_add(&text, " (%s:%d)", report->group.scope_file, report->group.scope_line);
-    text_add(&text, ": %s, %s", scope_strerror(report->status), scopei_reason_text(report->reason));
+    scope_print(&text, &report->group);
+    text_add(&text, ": %s, %s", scope_strerror(report->status), reason_text(report));
     if (report->policy != SCOPE_FAIL_FAST)
         text_add(&text, ", policy %s", scopei_policy_text(report->policy));
     text_add(&text, "\n");

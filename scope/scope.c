@@ -296,7 +296,7 @@ static void left_check(const struct worker *w, const struct scope *s)
 /* A scope has ended with errors in the running task of w, which has said outward in it: before them, if it was a block. */
 static void task_said(struct worker *w, struct said outward, struct scope_errors *errors, bool block)
 {
-    if (!w || !w->open) { /* a typed task, which returns no codes that they could belong to */
+    if (!w || !worker_heard(w)) { /* a typed task, which returns no codes that they could belong to */
         scopei_errors_drop(errors);
         scopei_errors_drop(outward.inner);
         return;

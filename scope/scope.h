@@ -154,6 +154,12 @@ static inline struct scope *worker_scope(const struct worker *w)
     return w->node ? w->node->scope : NULL;
 }
 
+/* True if what w's running task says belongs to a code that is returned; a typed task returns none. */
+static inline bool worker_heard(const struct worker *w)
+{
+    return w->open || w->completing;
+}
+
 static inline enum scope_policy scope_policy(const struct scope *s)
 {
     return (enum scope_policy)load_relaxed_u32(
@@ -345,8 +351,8 @@ void scopei_error_items(struct worker *w, struct scope *s, int code, struct scop
 /* A loop of w's task returns code, which has been told to s, its innermost scope. */
 void scopei_error_loop(struct worker *w, struct scope *s, int code);
 
-/* Records an error that is no task's. */
-void scopei_error_policy(struct scope *s, int code);
+/* on_complete of s has returned code, an error, on w: records it. */
+void scopei_error_policy(struct worker *w, struct scope *s, int code);
 
 /* s has completed: fills the report, returns the outcome, and makes the frame ready for the next scope.  *errors: those of s,
  * for the caller to free or to say to the enclosing scope; NULL: none, or nobody encloses s. */

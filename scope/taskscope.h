@@ -43,9 +43,9 @@
  * Compile with `cc program.c $(pkg-config --cflags --libs taskscope)`.
  *
  * Code compiled with -DSCOPE_DEBUG, against the same archive, is checked as it runs, at some cost: a spawn into a scope that has
- * ended aborts the program (unless a later scope is in the same memory), an argument in a stack frame that may end before the
- * scope is warned of, once a place, and SCOPE_EINVAL and SCOPE_EPERM are told: on stderr, with the places of the call and of
- * the scope's opening.
+ * ended, and scope_fail for one, abort the program (unless a later scope is in the same memory), an argument in a stack frame
+ * that may end before the scope is warned of, once a place, and SCOPE_EINVAL and SCOPE_EPERM of calls that run scopes, spawn
+ * or cancel are told: on stderr, with the places of the call and of the scope's opening.
  *
  * SCOPE_SEED=n in the environment, a positive number, perturbs the schedule of any program, for tests: what is usually decided
  * for speed is drawn.  With one worker the same seed gives the same schedule. */
@@ -102,7 +102,7 @@ const char *scope_strerror(int code);
 enum scope_reason {
     SCOPE_REASON_NONE = 0,
     SCOPE_REASON_EXPLICIT, /* scope_cancel */
-    SCOPE_REASON_SIBLING,  /* a task of the scope failed, or scope_fail was called */
+    SCOPE_REASON_SIBLING,  /* a task of the scope failed, or scope_fail was called, by whomever */
     SCOPE_REASON_BODY,     /* the body failed, or an exception left it */
     SCOPE_REASON_PARENT,   /* an enclosing scope was cancelled */
     SCOPE_REASON_TOKEN,    /* the scope's token was cancelled */
@@ -134,7 +134,8 @@ struct scope_task {
 };
 
 /* The task is accepted, and run, though the scope is cancelled: clean-up.  It may run while other tasks still do; what must come
- * last belongs after scope_run. */
+ * last belongs after scope_run.  Scopes that it opens are cancelled with that one, unless they have a shield, and what it
+ * spawns is refused, unless it has this flag, too. */
 #define SCOPE_RUN_ANYWAY 1u
 
 /* Describes a task, with its name and the place where this stands:
@@ -151,7 +152,9 @@ struct scope_completion {
 };
 
 /* Called after each task of the scope that has run (not: skipped), by one worker at a time, before the argument is disposed.
- * It may spawn and cancel; it may call neither scope_fork2 nor name_call of a typed task.  Returns 0: go on.  SCOPE_ECANCELED: cancel the rest.  Anything else: an error, recorded as the body's, which cancels. */
+ * It may spawn, cancel and open scopes; it may call neither scope_fork2, nor what is made of forks (loops, sorts) in s, which
+ * return SCOPE_EPERM, nor name_call of a typed task.  Returns 0: go on.  SCOPE_ECANCELED: cancel the rest.  Anything else: an
+ * error, recorded as the body's, which cancels. */
 typedef int scope_complete_fn(struct scope *s, const struct scope_completion *completion, void *arg);
 
 /* A value that is set for a scope and all that is inside it. */
@@ -166,7 +169,7 @@ struct scope_options {
     size_t size;
     struct scope_pool *pool;   /* NULL: the pool whose worker calls, else the default pool */
     struct scope_token *token; /* NULL: none.  Held by the scope until it ends */
-    const char *name;          /* for reports; NULL: unnamed.  Must outlive the scope */
+    const char *name;          /* for reports, which point to it for as long as you keep them; NULL: unnamed */
     enum scope_policy policy;
     uint32_t flags;       /* SCOPE_SHIELD or 0 */
     unsigned limit;       /* at most so many tasks of the scope run at once, the others wait on the heap; 0: no limit */
@@ -250,8 +253,8 @@ struct scope_report {
 SCOPEI_INLINE struct scope_options scope_options_init(void);
 SCOPEI_INLINE struct scope_report scope_report_init(void);
 
-/* Frees the nested groups of a report (nothing else is on the heap) and clears the group.  NULL and a report that was
- * never filled are fine.  Any thread. */
+/* Frees the nested groups of a report (nothing else is on the heap) and clears the group: do it before a report that may hold
+ * some is filled again.  NULL and a report that was never filled are fine.  Any thread. */
 void scope_report_fini(struct scope_report *report);
 
 /* Writes a report as a tree of lines that a person can read into text (at most size bytes, NUL included); returns the
@@ -341,7 +344,7 @@ void scope_block_end(struct scope_block *block);
  *            when it is gone.  scope_spawn_copy needs no such care.
  *   Returns  SCOPE_OK; SCOPE_ECANCELED: s is cancelled, the task will not run; SCOPE_EINVAL: NULL; SCOPE_EPERM: the
  *            calling thread is not inside s; SCOPE_ENOMEM: only for an s that is not the innermost open one or has a
- *            limit, or inside a typed task.  Otherwise the code may be ignored: if a task is refused, scope_run says why.
+ *            limit, or inside a typed task or on_complete.  Otherwise the code may be ignored: if a task is refused, scope_run says why.
  *   Cost     a few nanoseconds for the innermost scope; never a system call unless a worker sleeps.
  * What was written before the spawn is visible to the task.  Hold no lock across it that a task of s takes: a spawn that finds the
  * queue full runs some of them. */
@@ -392,8 +395,8 @@ uint64_t scope_now_ns(void);
 uint64_t scope_deadline(const struct scope *s);
 
 /* Moves the own deadline of s, which must be the innermost scope of the caller and opened by the calling task, to deadline_ns;
- * 0: never.  A cancelled scope stays so.  SCOPE_EINVAL; SCOPE_EPERM: it is another scope; SCOPE_EAGAIN: the system refused the
- * thread that watches deadlines, and s has none now. */
+ * 0: never.  A cancelled scope stays so.  SCOPE_EINVAL; SCOPE_EPERM: it is another scope, or a task of s calls (which is not
+ * always noticed); SCOPE_EAGAIN: the system refused the thread that watches deadlines, and s has none now. */
 int scope_set_deadline(struct scope *s, uint64_t deadline_ns);
 
 /* Takes the shield off s, at once cancelling it if the scope around it is.  Any thread inside s.  SCOPE_EINVAL. */
@@ -404,8 +407,9 @@ void *scope_local_value(const struct scope *s, const void *key);
 
 /* Records an error with a printf-style message for s, cancels s if its policy is SCOPE_FAIL_FAST, and returns code, to be used as
  * `return scope_fail(s, code, "...", ...)`: a task that returns the code is not recorded a second time, also if s is a scope
- * around the innermost one and the code, or the inner scope's failure by it, is returned up to s.  A code of 0 is recorded as
- * SCOPE_EINVAL.  The error says where the call stands. */
+ * around the innermost one and the code, or the inner scope's failure by it, is returned up to s; nor one that on_complete
+ * returns.  SCOPE_ECANCELED is no error: it is only returned.  A code of 0 is recorded as SCOPE_EINVAL.  The error says where the
+ * call stands.  Any thread that is inside s, or holds a permit for it; that is not checked.  SCOPE_EINVAL: s is NULL. */
 int scope_fail(struct scope *s, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int scope_fail_at(struct scope *s, const char *file, int line, int code, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
@@ -547,7 +551,7 @@ struct scope_pool_options {
 int scope_pool_create(struct scope_pool **pool, const struct scope_pool_options *options);
 
 /* Stops and joins the threads, frees the pool.  NULL is fine.  SCOPE_EBUSY while any scope is open in it, or when called
- * by one of its workers. */
+ * by one of its workers; SCOPE_EFORK. */
 int scope_pool_destroy(struct scope_pool *pool);
 
 /* The number of threads that run tasks at once, guests included.  NULL: the default pool, which is created if need be
@@ -902,38 +906,38 @@ SCOPEI_INLINE void scopei_words_get(const struct scopei_slot *slot, void *to, si
 #define SCOPEI_WARM static inline __attribute__((unused))
 #define SCOPEI_COLD static __attribute__((noinline, cold, unused))
 
-#define SCOPE_RESULT(result, name, argument)                                                                  \
-    struct name##_result {                                                                                    \
-        uint64_t state;                                                                                       \
-        argument arg;                                                                                         \
-        result value;                                                                                         \
-    };                                                                                                        \
-    static int name(struct scope *s, argument a, result *r);                                                  \
-    SCOPEI_WARM int name##_run(struct scope *scopei_s, void *scopei_arg)                                      \
-    {                                                                                                         \
-        struct name##_result *scopei_r = (struct name##_result *)scopei_arg;                                  \
-        int scopei_code = name(scopei_s, scopei_r->arg, &scopei_r->value);                                    \
-        scopei_result_end(&scopei_r->state, scopei_code);                                                     \
-        return scopei_code;                                                                                   \
-    }                                                                                                         \
-    SCOPEI_WARM void name##_dispose(void *scopei_arg)                                                         \
-    {                                                                                                         \
-        scopei_result_skip(&((struct name##_result *)scopei_arg)->state);                                     \
-    }                                                                                                         \
-    SCOPEI_WARM int name##_start(struct scope *scopei_s, struct name##_result *scopei_r, argument scopei_arg) \
-    {                                                                                                         \
-        static const struct scope_task scopei_task = {#name, NULL, 0, name##_run, name##_dispose, 0, 0};      \
-        scopei_r->arg = scopei_arg;                                                                           \
-        __atomic_store_n(&scopei_r->state, SCOPEI_RESULT_WAITS, __ATOMIC_RELAXED);                            \
-        return scope_spawn_task(scopei_s, &scopei_task, scopei_r);                                            \
-    }                                                                                                         \
-    SCOPEI_WARM int name##_get(const struct name##_result *scopei_r, result *scopei_value)                    \
-    {                                                                                                         \
-        int scopei_code = scopei_result_code(&scopei_r->state);                                               \
-        if (scopei_code == SCOPE_OK)                                                                          \
-            *scopei_value = scopei_r->value;                                                                  \
-        return scopei_code;                                                                                   \
-    }                                                                                                         \
+#define SCOPE_RESULT(result, name, argument)                                                                        \
+    struct name##_result {                                                                                          \
+        uint64_t state;                                                                                             \
+        argument arg;                                                                                               \
+        result value;                                                                                               \
+    };                                                                                                              \
+    static int name(struct scope *s, argument a, result *r);                                                        \
+    SCOPEI_WARM int name##_run(struct scope *scopei_s, void *scopei_arg)                                            \
+    {                                                                                                               \
+        struct name##_result *scopei_r = (struct name##_result *)scopei_arg;                                        \
+        int scopei_code = name(scopei_s, scopei_r->arg, &scopei_r->value);                                          \
+        scopei_result_end(&scopei_r->state, scopei_code);                                                           \
+        return scopei_code;                                                                                         \
+    }                                                                                                               \
+    SCOPEI_WARM void name##_dispose(void *scopei_arg)                                                               \
+    {                                                                                                               \
+        scopei_result_skip(&((struct name##_result *)scopei_arg)->state);                                           \
+    }                                                                                                               \
+    SCOPEI_WARM int name##_start(struct scope *scopei_s, struct name##_result *scopei_r, argument scopei_arg)       \
+    {                                                                                                               \
+        static const struct scope_task scopei_task = {#name, __FILE__, __LINE__, name##_run, name##_dispose, 0, 0}; \
+        scopei_r->arg = scopei_arg;                                                                                 \
+        __atomic_store_n(&scopei_r->state, SCOPEI_RESULT_WAITS, __ATOMIC_RELAXED);                                  \
+        return scope_spawn_task(scopei_s, &scopei_task, scopei_r);                                                  \
+    }                                                                                                               \
+    SCOPEI_WARM int name##_get(const struct name##_result *scopei_r, result *scopei_value)                          \
+    {                                                                                                               \
+        int scopei_code = scopei_result_code(&scopei_r->state);                                                     \
+        if (scopei_code == SCOPE_OK)                                                                                \
+            *scopei_value = scopei_r->value;                                                                        \
+        return scopei_code;                                                                                         \
+    }                                                                                                               \
     SCOPEI_ASSERT(1, "")
 
 /* The state of a result: 0, or one of these, or with its task's code in the upper half. */
@@ -1010,6 +1014,8 @@ int scopei_debug_spawn(const char *file, int line, struct scope *s, scope_fn *fn
 int scopei_debug_spawn_copy(const char *file, int line, struct scope *s, scope_fn *fn, const void *arg, size_t size);
 int scopei_debug_spawn_task(const char *file, int line, struct scope *s, const struct scope_task *task, void *arg);
 int scopei_debug_try_spawn(const char *file, int line, struct scope *s, const struct scope_task *task, void *arg);
+int scopei_debug_cancel(const char *file, int line, struct scope *s);
+struct scope *scopei_debug_failing(const char *file, int line, struct scope *s); /* s */
 
 #ifdef __cplusplus
 }
@@ -1021,6 +1027,7 @@ int scopei_debug_try_spawn(const char *file, int line, struct scope *s, const st
 
 #ifdef SCOPE_DEBUG
 #undef scope_run_with
+#undef scope_fail
 #define scope_run(...) scopei_debug_run(__FILE__, __LINE__, NULL, NULL, __VA_ARGS__)
 #define scope_run_with(...) scopei_debug_run(__FILE__, __LINE__, __VA_ARGS__)
 #define scope_block_begin(...) scopei_debug_block(__VA_ARGS__)
@@ -1028,6 +1035,8 @@ int scopei_debug_try_spawn(const char *file, int line, struct scope *s, const st
 #define scope_spawn_copy(...) scopei_debug_spawn_copy(__FILE__, __LINE__, __VA_ARGS__)
 #define scope_spawn_task(...) scopei_debug_spawn_task(__FILE__, __LINE__, __VA_ARGS__)
 #define scope_try_spawn(...) scopei_debug_try_spawn(__FILE__, __LINE__, __VA_ARGS__)
+#define scope_cancel(...) scopei_debug_cancel(__FILE__, __LINE__, __VA_ARGS__)
+#define scope_fail(s, ...) scope_fail_at(scopei_debug_failing(__FILE__, __LINE__, (s)), __FILE__, __LINE__, __VA_ARGS__)
 #endif
 
 #endif

@@ -85,6 +85,50 @@ static void split_keeps_shape_and_every_leaf(void)
     }
 }
 
+/* The parts say of each scope what the whole says. */
+static void check_places(const struct scope_errors *part, const struct scope_errors *whole)
+{
+    for (; part && whole; part = part->errors[1].nested, whole = whole->errors[2].nested) {
+        CHECK_EQ_STR(part->scope_name, whole->scope_name);
+        CHECK_EQ_STR(part->scope_file, whole->scope_file);
+        CHECK_EQ_INT(part->scope_line, whole->scope_line);
+        CHECK(part->scope_line > 0);
+    }
+    CHECK(!part && !whole);
+}
+
+static int ordered_tree(struct scope *s, void *arg)
+{
+    const int depth = *(int *)arg;
+    int inner = depth - 1, status = SCOPE_OK;
+    struct scope_options options = scope_options_init();
+    options.policy = SCOPE_COLLECT;
+    options.name = depth % 2 ? "odd" : "even";
+    if (inner > 0)
+        status = scope_run_with(&options, NULL, ordered_tree, &inner);
+    (void)scope_fail(s, 1, "one");
+    (void)scope_fail(s, 2, "two");
+    return status;
+}
+
+static void split_keeps_names_and_places(void)
+{
+    struct scope_options options = scope_options_init();
+    struct scope_report report = scope_report_init();
+    struct scope_errors *matched, *rest;
+    int depth = 4, one = 1;
+    options.policy = SCOPE_COLLECT;
+    options.name = "outermost";
+    CHECK_EQ_INT(scope_run_with(&options, &report, ordered_tree, &depth), SCOPE_ERROR);
+    CHECK_EQ_INT(report.group.height, depth);
+    CHECK_EQ_INT(scope_errors_split(&report.group, scope_error_has_code, &one, &matched, &rest), SCOPE_OK);
+    check_places(matched, &report.group);
+    check_places(rest, &report.group);
+    scope_errors_free(matched);
+    scope_errors_free(rest);
+    scope_report_fini(&report);
+}
+
 static void split_with_nothing_on_one_side(void)
 {
     struct scope_report report;
@@ -190,6 +234,7 @@ static void scope_fail_says_where(void)
 int main(void)
 {
     check_run("scenario_25_split_keeps_shape_and_every_leaf", split_keeps_shape_and_every_leaf);
+    check_run("scenario_25_split_keeps_names_and_places", split_keeps_names_and_places);
     check_run("scenario_25_split_with_nothing_on_one_side", split_with_nothing_on_one_side);
     check_run("scenario_25_deeper_groups_are_leaves", deeper_groups_are_leaves);
     check_run("scenario_25_totals_per_code_are_exact", totals_per_code_are_exact);

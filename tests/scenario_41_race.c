@@ -186,6 +186,86 @@ static void failing_on_complete_reported(void)
     }
 }
 
+/* on_complete fails as tasks do: what it has said by scope_fail, and the errors of an inner scope, are part of its one error. */
+static int judge_says_why(struct scope *s, const struct scope_completion *completion, void *arg)
+{
+    (void)arg;
+    return completion->failed == 2 ? scope_fail(s, 99, "%d failures", 2) : 0;
+}
+
+static int inner_fails(struct scope *s, void *arg)
+{
+    (void)arg;
+    return scope_fail(s, 98, "deep inside");
+}
+
+static int judge_opens_failing(struct scope *s, const struct scope_completion *completion, void *arg)
+{
+    (void)s, (void)arg;
+    return completion->failed == 2 ? scope_run(inner_fails, NULL) : 0;
+}
+
+static int judge_tells_from_inside(struct scope *s, const struct scope_completion *completion, void *arg)
+{
+    (void)arg;
+    if (completion->failed == 2) {
+        int status;
+        SCOPE(inner, NULL, &status)
+        {
+            (void)scope_fail(s, 97, "from %s", scope_cancelled(inner) ? "there" : "an inner scope");
+        }
+        CHECK_EQ_INT(status, SCOPE_OK);
+        return 97;
+    }
+    return 0;
+}
+
+static int three_failures(struct scope *s, void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 3; i++)
+        (void)spawn_code(s, 5);
+    return 0;
+}
+
+/* The error that is not a task's, which must be the only one. */
+static const struct scope_error *run_failing_judge(scope_complete_fn *fails, enum scope_policy policy,
+                                                   struct scope_report *report)
+{
+    const struct scope_error *of_it = NULL;
+    struct scope_options options = scope_options_init();
+    options.policy = policy;
+    options.on_complete = fails;
+    CHECK_EQ_INT(run_checked(&options, report, three_failures, NULL), SCOPE_ERROR);
+    CHECK_EQ_INT(report->group.total, report->failed + 1);
+    for (uint64_t i = 0; i < report->group.kept; i++)
+        if (report->group.errors[i].code != 5)
+            of_it = &report->group.errors[i];
+    CHECK(of_it && of_it->index == SCOPE_INDEX_BODY);
+    return of_it;
+}
+
+static void failing_on_complete_recorded_once(void)
+{
+    for (int i = 0; i < 30; i++) {
+        enum scope_policy policy = i % 2 ? SCOPE_RACE : SCOPE_COLLECT;
+        struct scope_report report;
+        const struct scope_error *error = run_failing_judge(judge_says_why, policy, &report);
+        if (error) {
+            CHECK_EQ_INT(error->code, 99);
+            CHECK_EQ_STR(error->message, "2 failures");
+            CHECK(error->line > 0);
+        }
+        error = run_failing_judge(judge_opens_failing, policy, &report);
+        if (error && CHECK(error->nested != NULL))
+            CHECK_EQ_STR(error->nested->errors[0].message, "deep inside");
+        scope_report_fini(&report);
+        error = run_failing_judge(judge_tells_from_inside, policy, &report);
+        if (error)
+            CHECK_EQ_STR(error->message, "from an inner scope");
+    }
+}
+
 /* on_complete may use the scope, and is told exact numbers. */
 static int quiet(struct scope *s, void *arg)
 {
@@ -391,6 +471,7 @@ int main(void)
     check_run("scenario_41_timeout_first", timeout_first);
     check_run("scenario_42_cancel_after_two_failures", cancel_after_two_failures);
     check_run("scenario_43_failing_on_complete_reported", failing_on_complete_reported);
+    check_run("scenario_43_failing_on_complete_recorded_once", failing_on_complete_recorded_once);
     check_run("scenario_42_on_complete_may_spawn", on_complete_may_spawn);
     check_run("scenario_44_never_more_than_the_limit", never_more_than_the_limit);
     check_run("scenario_44_those_that_wait_are_skipped", those_that_wait_are_skipped);

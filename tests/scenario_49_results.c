@@ -99,6 +99,8 @@ static void failed_and_skipped_results_absent(void)
     unsigned there = 0;
     CHECK_EQ_INT(run_checked(NULL, &report, starts_failing, &failed), SCOPE_ERROR);
     CHECK_EQ_STR(report.group.errors[0].name, "square");
+    CHECK_EQ_STR(report.group.errors[0].file, __FILE__);
+    CHECK(report.group.errors[0].line > 0 && report.cause.line == report.group.errors[0].line);
     CHECK_EQ_INT(square_get(&failed, &value), -5);
     CHECK_EQ_INT(value, -1);
     CHECK_EQ_INT(run_checked(NULL, &report, starts_and_cancels, r), SCOPE_ECANCELED);

@@ -1,6 +1,8 @@
 /* Cancelling races with everything: opening scopes, spawning, ending. */
 #include "tests/scope_check.h"
 
+#include <pthread.h>
+
 struct test {
     struct tally tally;
     atomic_uint started;
@@ -95,6 +97,64 @@ static void while_tasks_spawn_all_accounted(void)
     }
 }
 
+/* One loop, of which most is refused: each argument is disposed of once, and what was accepted is accounted. */
+static atomic_ullong disposed;
+
+static void count_dispose(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&disposed, 1);
+}
+
+static int count_run(struct scope *s, void *arg)
+{
+    (void)s;
+    return tally_end(arg, 0);
+}
+
+static const SCOPE_DESCRIBE(counted, .fn = count_run, .dispose = count_dispose);
+
+static int looping_body(struct scope *s, void *arg)
+{
+    struct test *test = arg;
+    atomic_store(&test->started, 1);
+    for (uint64_t i = 0; i < TIMES(10000000, 200000); i++)
+        if (scope_spawn_task(s, &counted, &test->tally) == SCOPE_OK)
+            atomic_fetch_add(&test->tally.accepted, 1);
+    spin_until_cancelled(s);
+    return 0;
+}
+
+struct outsider {
+    struct test test;
+    struct scope_token *token;
+};
+
+static void *cancels_token(void *arg)
+{
+    struct outsider *o = arg;
+    spin_until(&o->test.started, 1);
+    sched_yield();
+    CHECK_EQ_INT(scope_token_cancel(o->token), 1);
+    return NULL;
+}
+
+static void while_a_loop_spawns_each_disposed_once(void)
+{
+    struct outsider o = {.token = scope_token_create()};
+    struct scope_options options = scope_options_init();
+    struct scope_report report;
+    pthread_t thread;
+    options.token = o.token;
+    atomic_store(&disposed, 0);
+    CHECK_EQ_INT(pthread_create(&thread, NULL, cancels_token, &o), 0);
+    CHECK_EQ_INT(run_checked(&options, &report, looping_body, &o.test), SCOPE_ECANCELED);
+    CHECK_EQ_INT(pthread_join(thread, NULL), 0);
+    check_tally(&report, &o.test.tally);
+    CHECK_EQ_INT(atomic_load(&disposed), TIMES(10000000, 200000));
+    scope_token_release(o.token);
+}
+
 /* A scope that ended cancelled leaves nothing to the next one in its place. */
 static int cancel_body(struct scope *s, void *arg)
 {
@@ -164,6 +224,7 @@ int main(void)
     pool = pool_at_least(3);
     check_run("cancel_while_scopes_open_none_missed", while_scopes_open_none_missed);
     check_run("cancel_while_tasks_spawn_all_accounted", while_tasks_spawn_all_accounted);
+    check_run("cancel_while_a_loop_spawns_each_disposed_once", while_a_loop_spawns_each_disposed_once);
     check_run("cancel_ended_scope_leaves_nothing_behind", ended_scope_leaves_nothing_behind);
     check_run("cancel_siblings_keep_their_own_fate", siblings_keep_their_own_fate);
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);

@@ -66,8 +66,10 @@ static int spawn_late(void)
         return AT(SPAWNED, scope_spawn_copy(finished, nothing, "", 1));
     case 2:
         return AT(SPAWNED, scope_spawn_task(finished, &counting, NULL));
-    default:
+    case 3:
         return AT(SPAWNED, scope_try_spawn(finished, &counting, NULL));
+    default:
+        return AT(SPAWNED, scope_fail(finished, 5, "late"));
     }
 }
 
@@ -107,10 +109,12 @@ static void finished_scope_aborts(void)
 {
     void (*const from[])(void) = {spawn_inside, spawn_outside, spawn_elsewhere};
     for (int i = 0; i < 3; i++)
-        for (spawn_way = 0; spawn_way < 4; spawn_way++) {
+        for (spawn_way = 0; spawn_way < 5; spawn_way++) {
             struct child child = child_run(from[i]);
             CHECK(child_aborted(&child));
-            CHECK(child_said(&child, "spawn into a scope that has ended", 1));
+            CHECK(child_said(
+                &child, spawn_way < 4 ? "spawn into a scope that has ended" : "scope_fail for a scope that has ended",
+                1));
             CHECK(child_named(&child, SPAWNED, 1));
             CHECK(child_named(&child, OPENED, 1));
         }
@@ -410,8 +414,8 @@ static void living_argument_not_warned(void)
 
 static void *foreign(void *arg)
 {
-    int status = AT(SPAWNED, scope_spawn(arg, nothing, NULL));
-    return (void *)(uintptr_t)(status == SCOPE_EPERM);
+    int status = AT(SPAWNED, scope_spawn(arg, nothing, NULL)), cancel = AT(ELSEWHERE, scope_cancel(arg));
+    return (void *)(uintptr_t)(status == SCOPE_EPERM && cancel == SCOPE_EPERM);
 }
 
 static int lets_foreign(struct scope *s, void *arg)
@@ -453,8 +457,8 @@ static void errors_are_told_and_stay_errors(void)
     CHECK(child_said(&child, "scope_run: SCOPE_EINVAL", 1));
     CHECK(child_said(&child, "SCOPE: SCOPE_EINVAL", 1));
     CHECK(child_said(&child, "scope_spawn: SCOPE_EINVAL", 1));
-    CHECK(child_named(&child, SPAWNED, 1));
-    CHECK(child_named(&child, OPENED, 1));
+    CHECK(child_said(&child, "scope_cancel: SCOPE_EPERM", 1));
+    CHECK(child_named(&child, OPENED, 2));
     CHECK(child_named(&child, INSIDE, 1));
 }
 

@@ -235,6 +235,23 @@ static void task_returns_ecanceled_no_error(void)
     CHECK_EQ_INT(report.spawned, 0);
 }
 
+static int fails_as_cancelled_task(struct scope *s, void *arg)
+{
+    (void)arg;
+    return scope_fail(s, SCOPE_ECANCELED, "not %s", "an error");
+}
+
+/* Also where the first error would cancel. */
+static void fail_with_ecanceled_no_error(void)
+{
+    struct scope_report report;
+    run_one(fails_as_cancelled_task, &report, SCOPE_ECANCELED);
+    CHECK_EQ_INT(report.cancelled, 1);
+    CHECK_EQ_INT(run_checked(NULL, &report, fails_as_cancelled_task, NULL), SCOPE_ECANCELED);
+    CHECK_EQ_INT(report.reason, SCOPE_REASON_NONE);
+    CHECK_EQ_INT(report.group.total, 0);
+}
+
 static int cancelled_and_error_body(struct scope *s, void *arg)
 {
     (void)arg;
@@ -349,7 +366,7 @@ static void strerror_every_code_described(void)
     CHECK_EQ_STR(scope_strerror(SCOPE_OK), "success");
     CHECK_EQ_STR(scope_strerror(1), "task error");
     CHECK_EQ_STR(scope_strerror(-1), "task error");
-    for (int code = SCOPE_ERROR; code >= SCOPE_EFORK; code--)
+    for (int code = SCOPE_ERROR; code >= SCOPE_ENOWINNER; code--)
         for (int other = SCOPE_ERROR; other >= code; other--)
             CHECK((strcmp(scope_strerror(code), scope_strerror(other)) == 0) == (code == other));
 }
@@ -366,6 +383,7 @@ int main(void)
     check_run("fail_collect_said_does_not_cancel", collect_said_does_not_cancel);
     check_run("fail_said_by_one_returned_by_the_next_both_kept", said_by_one_returned_by_the_next_both_kept);
     check_run("fail_task_returns_ecanceled_no_error", task_returns_ecanceled_no_error);
+    check_run("fail_with_ecanceled_no_error", fail_with_ecanceled_no_error);
     check_run("fail_error_beats_cancelled", error_beats_cancelled);
     check_run("fail_three_levels_every_leaf_kept", three_levels_every_leaf_kept);
     check_run("fail_more_groups_than_kept_freed", more_groups_than_kept_freed);

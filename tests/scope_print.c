@@ -85,7 +85,7 @@ static int inner_task(struct scope *s, void *arg)
     (void)s;
     options.policy = SCOPE_COLLECT;
     options.name = "inner";
-    return scope_run_with(&options, NULL, inner_body, arg);
+    return (scope_run_with)(&options, NULL, inner_body, arg); /* the function: no place */
 }
 
 static int tree_body(struct scope *s, void *arg)
@@ -115,7 +115,7 @@ static void nested_failures_exact(void)
     check_text(&report, "scope outer: a task failed, not cancelled, policy collect\n"
                         "    2 tasks: 1 ok, 1 failed, 0 cancelled, 0 skipped\n"
                         "    body: error 7 (task error): the body, too\n"
-                        "    task 1: error -7001 (a task failed)\n"
+                        "    task 1: error -7001 (a task failed): scope inner\n"
                         "        task 1: error 6 (task error)\n"
                         "        task 0: error 5 (task error): bad value 5\n");
     scope_report_fini(&report);
@@ -154,6 +154,22 @@ static void more_than_kept_exact(void)
                         "    2 more\n");
 }
 
+static int said_by_body(struct scope *s, void *arg)
+{
+    return (scope_fail)(s, *(int *)arg, "no task");
+}
+
+static void said_by_no_task_exact(void)
+{
+    int code = 3;
+    struct scope_options options = options_of(pool);
+    struct scope_report report;
+    CHECK_EQ_INT(run_checked(&options, &report, said_by_body, &code), SCOPE_ERROR);
+    check_text(&report, "scope (unnamed): a task failed, cancelled by scope_fail\n"
+                        "    0 tasks: 0 ok, 0 failed, 0 cancelled, 0 skipped\n"
+                        "    body: error 3 (task error): no task\n");
+}
+
 static void place_exact(void)
 {
     struct tally tally = {0};
@@ -172,16 +188,11 @@ static void place_exact(void)
 /* Made up, as a program may keep reports and alter them: every reason, every policy, who did it, and how long it took. */
 static void made_up_exact(void)
 {
-    static const char *const reason[] = {"not cancelled",
-                                         "cancelled by scope_cancel",
-                                         "cancelled since a task failed",
-                                         "cancelled since the body failed",
-                                         "cancelled with the enclosing scope",
-                                         "cancelled by its token",
-                                         "cancelled by its deadline",
-                                         "cancelled since a task won",
-                                         "cancelled by on_complete",
-                                         "cancelled"};
+    static const char *const reason[] = {"as a task or the body said",         "cancelled by scope_cancel",
+                                         "cancelled since a task failed",      "cancelled since the body failed",
+                                         "cancelled with the enclosing scope", "cancelled by its token",
+                                         "cancelled by its deadline",          "cancelled since a task won",
+                                         "cancelled by on_complete",           "cancelled"};
     for (int i = 0; i < 10; i++) {
         char expected[200];
         struct scope_report report = scope_report_init();
@@ -234,6 +245,7 @@ int main(void)
     check_run("print_cancelled_exact", cancelled_exact);
     check_run("print_nested_failures_exact", nested_failures_exact);
     check_run("print_more_than_kept_exact", more_than_kept_exact);
+    check_run("print_said_by_no_task_exact", said_by_no_task_exact);
     check_run("print_place_exact", place_exact);
     check_run("print_made_up_exact", made_up_exact);
     check_run("print_made_up_cause_exact", made_up_cause_exact);
