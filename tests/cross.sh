@@ -21,7 +21,7 @@ builds()
     programs=("${tests[@]/#/$folder/tests/}")
     headers "$folder/include" &&
         make --no-print-directory -j"${JOBS:-2}" B="$folder" CC="$1-linux-gnu-gcc" AR="$1-linux-gnu-ar" \
-            CFLAGS="-O2 -g -isystem $folder/include" LIBS="$folder/tests/cross_hwloc.o -pthread" \
+            CFLAGS="-O2 -isystem $folder/include" LIBS="$folder/tests/cross_hwloc.o -pthread" \
             "$folder/tests/cross_hwloc.o" "${programs[@]}"
 }
 

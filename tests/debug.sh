@@ -9,7 +9,7 @@ done
 
 builds()
 {
-    make --no-print-directory -j"${JOBS:-2}" B=build/debug CFLAGS='-O1 -g -DSCOPE_DEBUG' "${programs[@]}"
+    make --no-print-directory -j"${JOBS:-2}" B=build/debug CFLAGS='-O0 -DSCOPE_DEBUG' "${programs[@]}"
 }
 
 runs()
