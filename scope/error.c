@@ -446,8 +446,10 @@ static void report_cancelled(struct scope_report *report, const struct scope *s)
         report->cause.line = by->task ? by->task->line : 0;
     }
     report->quiet_ns = asked && now > asked ? now - asked : 0;
-    report->straggler = special->straggler.task ? special->straggler.task->name : NULL;
-    report->straggler_ns = special->straggler_ns;
+    for (size_t i = 0; i < SCOPE_STRAGGLERS_KEPT && special->late[i].task; i++) {
+        const struct scope_task *task = special->late[i].task;
+        report->stragglers[i] = (struct scope_straggler){task->name, task->file, task->line, special->late[i].ns};
+    }
 }
 
 /* What scope_run expects of the frame. */
@@ -455,8 +457,7 @@ static void scope_reset(struct scope *s)
 {
     store_relaxed_u32(&s->policy, SCOPE_FAIL_FAST);
     s->culprit = (struct culprit){0};
-    s->special.straggler = (struct culprit){0};
-    s->special.straggler_ns = 0;
+    memset(s->special.late, 0, sizeof(s->special.late));
     /* Relaxed: nobody else has the scope any more. */
     store_relaxed(&s->spawned, 0);
     store_relaxed(&s->skipped, 0);

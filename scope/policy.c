@@ -168,17 +168,28 @@ void scopei_watched_ended(struct scope *s, const uint64_t *word, int code)
         completed(s, &by);
 }
 
+/* In the place of the same task, an empty one, or that of the earliest. */
+static void late_note(struct late *late, const struct scope_task *task, uint64_t ns)
+{
+    size_t i = 0;
+    while (i < SCOPE_STRAGGLERS_KEPT - 1 && late[i].task && late[i].task != task)
+        i++;
+    if (ns <= late[i].ns)
+        return;
+    for (; i > 0 && late[i - 1].ns < ns; i--)
+        late[i] = late[i - 1];
+    late[i] = (struct late){task, ns};
+}
+
 void scopei_straggler_note(struct scope *s, const uint64_t *word, int code)
 {
     struct special *special = &s->special;
+    const struct scope_task *task = task_described(word);
     uint64_t asked = scopei_cancelled_ns(s), now = scopei_now_ns();
-    if (code != 0 || asked == 0 || now <= asked || scopei_cancelled_by(s) == &scopei_self)
+    if (!task || code != 0 || asked == 0 || now <= asked || scopei_cancelled_by(s) == &scopei_self)
         return; /* the last: by this task, or it was to wait for the one that did */
     pthread_mutex_lock(&special->lock);
-    if (now - asked > special->straggler_ns) {
-        special->straggler = culprit_of(word, code);
-        special->straggler_ns = now - asked;
-    }
+    late_note(special->late, task, now - asked);
     pthread_mutex_unlock(&special->lock);
 }
 

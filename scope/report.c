@@ -206,11 +206,18 @@ static void who_print(struct text *text, const struct scope_error *error)
         text_add(text, ")");
 }
 
+/* parse (main.c:41) */
+static void named_print(struct text *text, const char *name, const char *file, int line)
+{
+    text_add(text, "%s", name ? name : "(unnamed)");
+    if (file)
+        text_add(text, " (%s:%d)", file, line);
+}
+
 static void scope_print(struct text *text, const struct scope_errors *errors)
 {
-    text_add(text, "scope %s", errors->scope_name ? errors->scope_name : "(unnamed)");
-    if (errors->scope_file)
-        text_add(text, " (%s:%d)", errors->scope_file, errors->scope_line);
+    text_add(text, "scope ");
+    named_print(text, errors->scope_name, errors->scope_file, errors->scope_line);
 }
 
 static void error_print(struct text *text, const struct scope_error *error, int depth)
@@ -285,8 +292,12 @@ static void cancelled_print(struct text *text, const struct scope_report *report
     }
     if (report->quiet_ns)
         text_add(text, "    quiet %.3f ms after the request\n", (double)report->quiet_ns / 1e6);
-    if (report->straggler)
-        text_add(text, "    %s did not notice for %.3f ms\n", report->straggler, (double)report->straggler_ns / 1e6);
+    for (size_t i = 0; i < SCOPE_STRAGGLERS_KEPT && report->stragglers[i].late_ns; i++) {
+        const struct scope_straggler *late = &report->stragglers[i];
+        text_add(text, "    ");
+        named_print(text, late->name, late->file, late->line);
+        text_add(text, " did not notice for %.3f ms\n", (double)late->late_ns / 1e6);
+    }
 }
 
 const char *scopei_policy_text(enum scope_policy policy)

@@ -59,6 +59,12 @@ struct culprit {
     bool known;
 };
 
+/* A task, and when it has ended, since its scope was asked to cancel. */
+struct late {
+    const struct scope_task *task; /* NULL: none */
+    uint64_t ns;
+};
+
 /* What only a scope with options has.  policy.c */
 struct special {
     /* I, while open */
@@ -74,8 +80,7 @@ struct special {
     unsigned active;        /* tasks that run, or lie in deques, of at most limit */
     struct parcel *waiting; /* those that may not yet, the oldest first */
     struct parcel **waiting_end;
-    struct culprit straggler;
-    uint64_t straggler_ns;
+    struct late late[SCOPE_STRAGGLERS_KEPT]; /* the latest first */
     /* L, under complete_lock, which is held while on_complete runs */
     pthread_mutex_t complete_lock;
     uint64_t ok, failed; /* how many tasks have returned 0, and a code that is an error */

@@ -226,6 +226,16 @@ struct scope_errors {
     struct scope_error errors[SCOPE_ERRORS_KEPT];
 };
 
+/* A described task that returned 0 after its scope was asked to cancel, and has not made the request: it may never have polled.
+ * Of several with the same description the one that ended last. */
+#define SCOPE_STRAGGLERS_KEPT 4
+struct scope_straggler {
+    const char *name; /* these three: of the description */
+    const char *file;
+    int line;
+    uint64_t late_ns; /* from the request until it ended */
+};
+
 /* What happened in a scope.  Caller's memory; set size to sizeof(struct scope_report) before the call.
  * Always: spawned = ok + failed + cancelled + skipped. */
 struct scope_report {
@@ -242,10 +252,7 @@ struct scope_report {
         cause;         /* code, index, name and place of the task, or body, that cancelled the scope, by its failure or
                                * its success in a race; all zero if none did */
     uint64_t quiet_ns; /* from the request to cancel until every task had ended; 0: not cancelled */
-    const char
-        *straggler; /* the described task that ended last of those that returned 0 after the request: it may never have
-                               * polled.  Not one that made the request.  NULL: none */
-    uint64_t straggler_ns; /* after the request */
+    struct scope_straggler stragglers[SCOPE_STRAGGLERS_KEPT]; /* who ended last comes first; late_ns is 0: no more */
     struct scope_errors group;
 };
 

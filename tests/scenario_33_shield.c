@@ -361,14 +361,59 @@ static void timeout_waits_for_the_straggler(void)
         CHECK_EQ_INT(run_checked(&options, &report, body[i], NULL), SCOPE_TIMEOUT);
         CHECK(atomic_load(&straggler_done) == (report.ok == 1));
         if (report.ok == 1) {
-            CHECK_EQ_STR(report.straggler, "straggler");
-            CHECK(report.straggler_ns >= 3 * MS);
-            CHECK(report.quiet_ns >= report.straggler_ns);
+            CHECK_EQ_STR(report.stragglers[0].name, "straggler");
+            CHECK_EQ_INT(report.stragglers[0].line, straggler.line);
+            CHECK(report.stragglers[0].late_ns >= 3 * MS);
+            CHECK(report.quiet_ns >= report.stragglers[0].late_ns);
+            CHECK_EQ_INT(report.stragglers[1].late_ns, 0);
         }
         char text[1000];
         (void)scope_report_print(&report, text, sizeof(text));
         CHECK(strstr(text, "cancelled by its deadline") != NULL);
     }
+}
+
+/* Six descriptions, four of which are kept; the third twice.  Each ends when the one before it has been over for a while. */
+#define LATE 6
+static atomic_uint late_begun, late_ended;
+
+static int ends_late(struct scope *s, void *arg)
+{
+    atomic_fetch_add(&late_begun, 1);
+    spin_until_cancelled(s);
+    while (atomic_load(&late_ended) < (uintptr_t)arg)
+        usleep(100);
+    usleep(1000);
+    atomic_fetch_add(&late_ended, 1);
+    return 0;
+}
+
+static const struct scope_task late_task[] = {{.name = "late0", .fn = ends_late}, {.name = "late1", .fn = ends_late},
+                                              {.name = "late2", .fn = ends_late}, {.name = "late3", .fn = ends_late},
+                                              {.name = "late4", .fn = ends_late}, {.name = "late5", .fn = ends_late}};
+
+static int spawns_late(struct scope *s, void *arg)
+{
+    (void)arg;
+    for (uintptr_t i = 0; i < LATE; i++)
+        CHECK_EQ_INT(scope_spawn_task(s, &late_task[i == LATE - 1 ? 2 : i], (void *)i), SCOPE_OK);
+    CHECK_EQ_INT(scope_spawn(s, ends_late, (void *)(uintptr_t)LATE), SCOPE_OK);
+    spin_until(&late_begun, LATE + 1);
+    CHECK_EQ_INT(scope_cancel(s), 1);
+    return 0;
+}
+
+static void stragglers_latest_first_each_once(void)
+{
+    static const char *const name[] = {"late2", "late4", "late3", "late1"};
+    struct scope_options options = options_of(pool_at_least(LATE + 2));
+    struct scope_report report;
+    late_begun = late_ended = 0;
+    CHECK_EQ_INT(run_checked(&options, &report, spawns_late, NULL), SCOPE_ECANCELED);
+    CHECK_EQ_INT(report.ok, LATE + 1);
+    for (int i = 0; i < SCOPE_STRAGGLERS_KEPT; i++)
+        CHECK_EQ_STR(report.stragglers[i].name, name[i]);
+    CHECK_EQ_INT(scope_pool_destroy(options.pool), SCOPE_OK);
 }
 
 /* Who has cancelled the scope has noticed, however late it ends. */
@@ -432,7 +477,7 @@ static int runs_it_around(struct scope *s, void *arg)
     in->around = s;
     (void)run_checked(NULL, &report, spawns_it, in);
     CHECK_EQ_INT(report.reason, SCOPE_REASON_PARENT);
-    CHECK(report.straggler == NULL);
+    CHECK_EQ_INT(report.stragglers[0].late_ns, 0);
     return 0;
 }
 
@@ -446,7 +491,7 @@ static void canceller_is_no_straggler(void)
         straggler_token = options.token = scope_token_create();
         (void)run_checked(&options, &report, spawns_it, &in);
         CHECK(report.reason != SCOPE_REASON_NONE);
-        CHECK(report.straggler == NULL);
+        CHECK_EQ_INT(report.stragglers[0].late_ns, 0);
         scope_report_fini(&report);
         scope_token_release(straggler_token);
     }
@@ -481,7 +526,7 @@ static int straggles_inside(struct scope *s, void *arg)
     CHECK_EQ_INT(scope_run(spawns_straggler, arg), SCOPE_ECANCELED);
     struct scope_report report;
     CHECK_EQ_INT(run_checked(NULL, &report, until_cancelled, NULL), SCOPE_ECANCELED);
-    CHECK(report.straggler == NULL); /* of the scope before */
+    CHECK_EQ_INT(report.stragglers[0].late_ns, 0); /* of the scope before */
     return 0;
 }
 
@@ -490,13 +535,13 @@ static void only_stragglers_are_named(void)
     struct scope_options options = scope_options_init();
     struct scope_report report;
     CHECK_EQ_INT(run_checked(NULL, &report, spawns_clean_up, NULL), SCOPE_ECANCELED);
-    CHECK(report.straggler == NULL);
+    CHECK_EQ_INT(report.stragglers[0].late_ns, 0);
     options.timeout_ns = 2 * MS;
     CHECK_EQ_INT(scope_run_with(&options, NULL, straggles_inside, NULL), SCOPE_TIMEOUT);
     options.timeout_ns = 0;
     options.policy = SCOPE_RACE;
     CHECK_EQ_INT(run_checked(&options, &report, spawns_winner, NULL), SCOPE_OK);
-    CHECK(report.straggler == NULL);
+    CHECK_EQ_INT(report.stragglers[0].late_ns, 0);
 }
 
 int main(void)
@@ -512,6 +557,7 @@ int main(void)
     check_run("scenario_35_first_reason_stays", first_reason_stays);
     check_run("scenario_36_cause_names_the_task", cause_names_the_task);
     check_run("scenario_37_timeout_waits_for_the_straggler", timeout_waits_for_the_straggler);
+    check_run("scenario_37_stragglers_latest_first_each_once", stragglers_latest_first_each_once);
     check_run("scenario_37_canceller_is_no_straggler", canceller_is_no_straggler);
     return check_done();
 }

@@ -210,19 +210,20 @@ static void made_up_cause_exact(void)
     static const char *const file[] = {NULL, "a.c", NULL, "a.c"}, *const name[] = {NULL, NULL, "one", "one"};
     static const char *const who[] = {"task 7", "task 7 (a.c:9)", "task 7 (one)", "task 7 (one, a.c:9)"};
     for (int i = 0; i < 4; i++) {
-        char expected[300], text[300];
+        char expected[400], text[400];
         struct scope_report report = scope_report_init();
         report.policy = i % 2 ? SCOPE_RACE : SCOPE_COLLECT;
         report.status = SCOPE_ENOWINNER;
         report.reason = SCOPE_REASON_SIBLING;
         report.cause = (struct scope_error){.code = 3, .line = 9, .file = file[i], .name = name[i], .index = 7};
         report.quiet_ns = 1500000;
-        report.straggler = "late";
-        report.straggler_ns = 2500000;
+        report.stragglers[0] = (struct scope_straggler){"latest", "b.c", 11, 2500000};
+        report.stragglers[1] = (struct scope_straggler){NULL, NULL, 0, 1000};
         (void)snprintf(expected, sizeof(expected),
                        "scope (unnamed): %s, cancelled since a task failed, policy %s\n"
                        "    0 tasks: 0 ok, 0 failed, 0 cancelled, 0 skipped\n    cancelled by %s\n"
-                       "    quiet 1.500 ms after the request\n    late did not notice for 2.500 ms\n",
+                       "    quiet 1.500 ms after the request\n    latest (b.c:11) did not notice for 2.500 ms\n"
+                       "    (unnamed) did not notice for 0.001 ms\n",
                        scope_strerror(SCOPE_ENOWINNER), i % 2 ? "race" : "collect", who[i]);
         CHECK_EQ_INT(scope_report_print(&report, text, sizeof(text)), strlen(expected));
         CHECK_EQ_STR(text, expected);
