@@ -7,7 +7,7 @@
  *
  * A worker that is inside a long item does not look, and what is left behind that item would wait for it.  So the parts of a loop that
  * was found to be long are divided before they are run, and shown, whoever asks: half, a quarter, and so on, down to some 20 us.
- * Nearly all of them come back unstolen, and go by the newest measurement then: the first may have been of an item that was not
+ * Nearly all of them come back unstolen, and go by the newest measurement: the first may have been of an item that was not
  * like the others.
  *
  * How long a chunk may be is found by growing them.  The clock cannot be read for each item, as a look at it costs as much as 80
@@ -22,6 +22,8 @@
 #include "scope/loop.h"
 #include "sched/idle.h"
 #include "sched/seed.h"
+
+#include <string.h>
 
 /* The first chunk is one item, as that may take long, or so many if nobody asks; the next ones are so many times the one before at
  * most. */
@@ -63,6 +65,20 @@ static size_t part_left(const struct part *part)
     return part->end - part->begin;
 }
 
+static double double_of(uint64_t bits)
+{
+    double value;
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
 /* ------------------------------------------------------------------------------------------------------------ Chunks */
 
 /* Where the next chunk ends. */
@@ -94,23 +110,32 @@ static void chunk_adapt(struct part *part, size_t count, double taken_ns, bool a
         part->item_ns = taken_ns / done;
 }
 
-/* A part of a loop that was divided has run its last chunk, of count items, which began at before. */
-static void part_tell(const struct worker *w, struct part *part, size_t count, uint64_t before)
+/* What is learnt of items in one part is told to all that have not begun: what was known when they were divided may have been the time
+ * of one item that was not like the others, or of a pause.  Not if it is about the same, as all parts read it.
+ * Relaxed, both: a guess. */
+static void part_tell(const struct part *part)
+{
+    double told = double_of(load_relaxed(&part->loop->item_ns));
+    if (part->item_ns > 2 * told || part->item_ns < told / 2)
+        store_relaxed(&part->loop->item_ns, bits_of(part->item_ns));
+}
+
+static void part_begin(struct part *part)
+{
+    if (part->begun)
+        return;
+    part->begun = true;
+    part->item_ns = double_of(load_relaxed(&part->loop->item_ns));
+    double least = part->item_ns > 0 ? CHUNK_LEAST_NS / part->item_ns : (double)part->chunk;
+    part->chunk = least < 1 ? 1 : least < (double)part_left(part) ? (size_t)least : part_left(part);
+}
+
+/* The last chunk of a part, of count items, which began at before, has ended. */
+static void part_end(const struct worker *w, struct part *part, size_t count, uint64_t before)
 {
     double taken_ns = (double)(int64_t)(os_ticks() - before - w->pool->tick_cost) * w->pool->tick_ns;
     part->item_ns = taken_ns >= MEASURED_NS ? taken_ns / (double)count : 0;
-}
-
-/* A part that comes back to who divided it goes by what was learnt meanwhile: what was known when it was divided may have been the
- * time of one item that was not like the others, or of a pause. */
-static void part_learn(const struct worker *w, struct part *part)
-{
-    if (part->owner == w) {
-        part->item_ns = part->near->item_ns;
-        double least = part->item_ns > 0 ? CHUNK_LEAST_NS / part->item_ns : (double)part->chunk;
-        part->chunk = least < 1 ? 1 : least < (double)part_left(part) ? (size_t)least : part_left(part);
-    }
-    part->owner = NULL;
+    part_tell(part);
 }
 
 /* True if nobody asks, and what is left takes no longer than what is done, or than two chunks that were measured to be short. */
@@ -135,6 +160,8 @@ static uint64_t part_look(struct worker *w, struct part *part, size_t count, uin
     uint64_t now = os_ticks(), since = before ? before + pool->tick_cost : w->looked;
     double taken_ns = (double)(int64_t)(now - since) * pool->tick_ns;
     chunk_adapt(part, count, taken_ns, !before, scopei_deque_requested(&w->deque));
+    if (part->divided)
+        part_tell(part);
     if (before && taken_ns >= WORTH_WAKE_NS)
         w->guess_skip = w->guess_pause = 0; /* a guess would have been right */
     w->looked = now;
@@ -207,9 +234,9 @@ static bool part_split(struct worker *w, struct scope *s, struct part *near, enu
     far.offered = false;
     if (loop->split && !loop->split(near, &far))
         return false;
-    far.near = near;
-    far.owner = w;
+    far.begun = false;
     far.divided = near->divided = true;
+    part_tell(near);
     near->end = far.begin;
     near->offered = how != DIVIDE_LOUDLY;
     if (near->offered)
@@ -272,7 +299,7 @@ static int part_chunks(struct worker *w, struct scope *s, struct part *part, str
         part->begin = chunk.end;
         if (part->begin == part->end) {
             if (part->divided && before)
-                part_tell(w, part, count, before);
+                part_end(w, part, count, before);
             return 0;
         }
         before = part_look(w, part, count, before);
@@ -284,7 +311,7 @@ static int part_run(struct scope *s, void *arg)
 {
     struct worker *w = worker_self();
     struct said past = {.inner = NULL};
-    part_learn(w, arg);
+    part_begin(arg);
     int code = part_chunks(w, s, arg, &past);
     scopei_said_back(w, &past);
     return code;
@@ -321,7 +348,7 @@ int scopei_loop_run(struct scope *s, struct part *part)
     part->chunk = 1;
     part->item_ns = 0;
     part->offered = part->divided = false;
-    part->owner = NULL;
+    part->begun = true;
     part->urgent = loop_urgent(w, items);
     uint64_t begun = part->urgent ? os_ticks() : 0;
     int code = part_run(s, part);

@@ -9,13 +9,12 @@ struct part {
     struct loop *loop;
     size_t begin, end;
     /* The engine's */
-    size_t chunk;               /* how many items to run before looking up */
-    double item_ns;             /* how long an item has taken of late; 0: not known */
-    bool urgent;                /* to be divided at once, though it is not known whether it is worth it */
-    bool offered;               /* nobody was told of the part that was divided from it last */
-    bool divided;               /* there are other parts: what is learnt here is of use to them */
-    const struct part *near;    /* from which it was divided */
-    const struct worker *owner; /* who divided it, and if nobody steals it will run it after near; NULL: it has begun */
+    size_t chunk;   /* how many items to run before looking up */
+    double item_ns; /* how long an item has taken of late; 0: not known */
+    bool urgent;    /* to be divided at once, though it is not known whether it is worth it */
+    bool offered;   /* nobody was told of the part that was divided from it last */
+    bool divided;   /* there are other parts: what is learnt here is of use to them */
+    bool begun;     /* somebody runs it */
     /* The algorithm's */
     void *memory;
     size_t origin, count;
@@ -31,8 +30,9 @@ struct loop {
     const void *what;                                   /* the algorithm's description of its work */
     size_t row; /* chunks that are longer end at multiples of this; 0: anywhere */
     /* Anybody */
-    struct atomic_u64 stop; /* items from this on need not run */
-    struct atomic_u64 code; /* of the chunk that failed first; 0: none */
+    struct atomic_u64 stop;    /* items from this on need not run */
+    struct atomic_u64 code;    /* of the chunk that failed first; 0: none */
+    struct atomic_u64 item_ns; /* once it is divided: what an item has taken of late in one of its parts, a double */
 };
 
 #define LOOP_NO_STOP UINT64_MAX

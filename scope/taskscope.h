@@ -228,7 +228,7 @@ struct scope_errors {
 
 /* A described task that returned 0 after its scope was asked to cancel, and has not made the request: it may never have polled.
  * Of several with the same description the one that ended last. */
-#define SCOPE_STRAGGLERS_KEPT 4
+#define SCOPE_STRAGGLERS_KEPT 3
 struct scope_straggler {
     const char *name; /* these three: of the description */
     const char *file;

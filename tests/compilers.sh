@@ -7,7 +7,7 @@ scenario=${scenario%.c}
 
 builds_and_runs()
 {
-    local folder=$1 programs=("$folder/$scenario")
+    local folder=$1 programs=("$1/$scenario")
     shift
     [[ $* != *=-O2 ]] || programs+=(all)
     make --no-print-directory -j"${JOBS:-2}" B="$folder" "$@" "${programs[@]}" &&

@@ -4,6 +4,7 @@
 # MUTANTS taken away, and known mistakes put in.
 set -u
 cd "$(dirname "$0")/.." || exit
+unset SCOPE_SEED SCOPE_NUM_WORKERS
 {
     make explorer 2>&1 || echo "not ok - the explorer is built"
     steps=${MODEL_STEPS:-400000}

@@ -373,7 +373,7 @@ static void timeout_waits_for_the_straggler(void)
     }
 }
 
-/* Six descriptions, four of which are kept; the third twice.  Each ends when the one before it has been over for a while. */
+/* Six descriptions, three of which are kept; the third twice.  Each ends when the one before it has been over for a while. */
 #define LATE 6
 static atomic_uint late_begun, late_ended;
 
@@ -405,7 +405,7 @@ static int spawns_late(struct scope *s, void *arg)
 
 static void stragglers_latest_first_each_once(void)
 {
-    static const char *const name[] = {"late2", "late4", "late3", "late1"};
+    static const char *const name[] = {"late2", "late4", "late3"};
     struct scope_options options = options_of(pool_at_least(LATE + 2));
     struct scope_report report;
     late_begun = late_ended = 0;

@@ -830,10 +830,13 @@ static bool outcomes_right(void)
     return right;
 }
 
+/* How far an exploration went: all executions with so many deviations, or one of these. */
+enum { REACHED_RANDOM = -2, REACHED_NOTHING, REACHED_ALL = BOUND_ALL };
+
 /* Deeper and deeper. */
-static const char *explore(void)
+static int explore(void)
 {
-    static char reached[64];
+    int reached = REACHED_NOTHING;
     if (options.random) {
         exploring = false;
         bound = BOUND_ALL;
@@ -842,17 +845,35 @@ static const char *explore(void)
             random_begin(options.seed + i);
             execution_run();
         }
-        return "random";
+        return REACHED_RANDOM;
     }
     if (scenario->bound == BOUND_ALL)
-        return search(BOUND_ALL) ? "all of them" : "NOT ALL of them";
-    (void)snprintf(reached, sizeof(reached), "not all with 0 deviations");
-    for (unsigned b = 0; search(b); b++) {
+        return search(BOUND_ALL) ? REACHED_ALL : REACHED_NOTHING;
+    for (int b = 0; search((unsigned)b); b++) {
         if (!bound_cut)
-            return "all of them";
-        (void)snprintf(reached, sizeof(reached), "all with %u deviations", b);
+            return REACHED_ALL;
+        reached = b;
     }
     return reached;
+}
+
+static void figures_print(int reached)
+{
+    uint64_t executions = figures.executions - figures.abandoned;
+    const char *name = engine_names[engine];
+    char how[64];
+    (void)snprintf(how, sizeof(how), "all with %d deviations", reached);
+    printf("# %llu executions, %s, %llu steps each\n", (unsigned long long)executions,
+           reached == REACHED_ALL      ? "all of them"
+           : reached == REACHED_RANDOM ? "at random"
+           : reached >= 0              ? how
+                                       : "NOT ALL of them",
+           (unsigned long long)(figures.steps / (figures.executions ? figures.executions : 1)));
+    printf("# figures: explored_%s=%llu\n", name, (unsigned long long)executions);
+    if (reached == REACHED_ALL)
+        printf("# figures: scenarios_%s_exhaustive=1\n", name);
+    else if (reached >= 0)
+        printf("# figures: scenarios_%s_bound_%d=1\n", name, reached);
 }
 
 static void scenario_begin(const struct scenario *s, enum engine e)
@@ -881,16 +902,13 @@ static void scenario_run(const struct scenario *s, enum engine e)
         return;
     }
     failed_as_it_should = false;
-    const char *reached = explore();
+    int reached = explore();
     bool good = outcomes_right() && (options.random || failed_as_it_should == (s->fails != NULL));
     any_failed |= !good;
     if (quiet)
         return;
     printf("%s %u - %s %s\n", good ? "ok" : "not ok", ++test_count, s->name, engine_names[e]);
-    printf("# %llu executions, %s, %llu steps each\n", (unsigned long long)(figures.executions - figures.abandoned),
-           reached, (unsigned long long)(figures.steps / (figures.executions ? figures.executions : 1)));
-    printf("# figures: explored_%s=%llu\n", engine_names[e],
-           (unsigned long long)(figures.executions - figures.abandoned));
+    figures_print(reached);
     fflush(stdout);
 }
 
