@@ -6,9 +6,9 @@
  * word.
  *
  * A worker that is inside a long item does not look, and what is left behind that item would wait for it.  So the parts of a loop that
- * was found to be long are divided before they are run, and shown, whoever asks: half, a quarter, and so on, down to some 20 us.
- * Nearly all of them come back unstolen, and go by the newest measurement: the first may have been of an item that was not
- * like the others.
+ * was found to be long are divided before they are run, and shown, whoever asks: half, a quarter, and so on, down to some 20 us.  (Not
+ * if a division costs more than the fork: loop->split.)  Nearly all of them come back unstolen, and go by the newest measurement in any
+ * part: the first may have been of an item that was not like the others.
  *
  * How long a chunk may be is found by growing them.  The clock cannot be read for each item, as a look at it costs as much as 80
  * items of a cheap loop (24 ns on the machine of bench/results); and not at the beginning and after the first item, as that
@@ -112,12 +112,21 @@ static void chunk_adapt(struct part *part, size_t count, double taken_ns, bool a
 
 /* What is learnt of items in one part is told to all that have not begun: what was known when they were divided may have been the time
  * of one item that was not like the others, or of a pause.  Not if it is about the same, as all parts read it.
- * Relaxed, both: a guess. */
-static void part_tell(const struct part *part)
+ * Relaxed, here and in part_begin: a guess. */
+static void loop_tell(struct loop *loop, double item_ns)
 {
-    double told = double_of(load_relaxed(&part->loop->item_ns));
-    if (part->item_ns > 2 * told || part->item_ns < told / 2)
-        store_relaxed(&part->loop->item_ns, bits_of(part->item_ns));
+    double told = double_of(load_relaxed(&loop->item_ns));
+    if (item_ns > 2 * told || item_ns < told / 2)
+        store_relaxed(&loop->item_ns, bits_of(item_ns));
+}
+
+/* A chunk of count items took so long.  A short one can only tell that what was told is far too much. */
+static void part_tell(const struct part *part, size_t count, double taken_ns)
+{
+    if (taken_ns >= MEASURED_NS)
+        loop_tell(part->loop, taken_ns / (double)count);
+    else if (double_of(load_relaxed(&part->loop->item_ns)) * (double)count > 2 * MEASURED_NS)
+        loop_tell(part->loop, 0);
 }
 
 static void part_begin(struct part *part)
@@ -130,19 +139,22 @@ static void part_begin(struct part *part)
     part->chunk = least < 1 ? 1 : least < (double)part_left(part) ? (size_t)least : part_left(part);
 }
 
-/* The last chunk of a part, of count items, which began at before, has ended. */
-static void part_end(const struct worker *w, struct part *part, size_t count, uint64_t before)
+static double ticks_ns(const struct worker *w, uint64_t before, uint64_t now)
 {
-    double taken_ns = (double)(int64_t)(os_ticks() - before - w->pool->tick_cost) * w->pool->tick_ns;
-    part->item_ns = taken_ns >= MEASURED_NS ? taken_ns / (double)count : 0;
-    part_tell(part);
+    return (double)(int64_t)(now - before) * w->pool->tick_ns;
+}
+
+/* Somebody waits for work, and has not been offered enough of w's yet. */
+static bool is_asked(const struct worker *w)
+{
+    return scopei_deque_requested(&w->deque) && scopei_idle_hunger(w) != HUNGER_NONE;
 }
 
 /* True if nobody asks, and what is left takes no longer than what is done, or than two chunks that were measured to be short. */
 static bool part_ends(const struct worker *w, const struct part *part, size_t count, bool measured)
 {
     size_t left = measured ? part_left(part) / 2 : part_left(part);
-    return count >= CHUNK_QUIET && left <= count && !scopei_deque_requested(&w->deque);
+    return count >= CHUNK_QUIET && left <= count && !is_asked(w);
 }
 
 /* A chunk of count items, which began at before, has ended; 0: it is not known when.  Returns when it ended, in ticks. */
@@ -157,11 +169,11 @@ static uint64_t part_look(struct worker *w, struct part *part, size_t count, uin
         part->chunk = part_left(part);
         return 0;
     }
-    uint64_t now = os_ticks(), since = before ? before + pool->tick_cost : w->looked;
-    double taken_ns = (double)(int64_t)(now - since) * pool->tick_ns;
-    chunk_adapt(part, count, taken_ns, !before, scopei_deque_requested(&w->deque));
-    if (part->divided)
-        part_tell(part);
+    uint64_t now = os_ticks();
+    double taken_ns = ticks_ns(w, before ? before + pool->tick_cost : w->looked, now);
+    chunk_adapt(part, count, taken_ns, !before, is_asked(w));
+    if (part->divided && before)
+        part_tell(part, count, taken_ns);
     if (before && taken_ns >= WORTH_WAKE_NS)
         w->guess_skip = w->guess_pause = 0; /* a guess would have been right */
     w->looked = now;
@@ -196,13 +208,13 @@ static enum division part_divide(struct worker *w, struct part *part)
         w->guess_skip = w->guess_pause = 0; /* a guess would have been right */
     if (left_ns < WORTH_STEAL_NS + 4 * loop->split_ns || part_left(part) < 2)
         return DIVIDE_NOT;
-    bool asked = scopei_deque_requested(&w->deque);
-    enum hunger hunger = asked ? scopei_idle_hunger(w) : HUNGER_NONE;
+    bool requested = scopei_deque_requested(&w->deque);
+    enum hunger hunger = requested ? scopei_idle_hunger(w) : HUNGER_NONE;
     if (hunger == HUNGER_AWAKE)
         return DIVIDE_QUIETLY;
-    if (hunger == HUNGER_ASLEEP)
-        return left_ns >= WORTH_WAKE_NS ? DIVIDE_LOUDLY : DIVIDE_NOT;
-    if (asked && part->offered && left_ns >= WORTH_WAKE_NS) {
+    if (hunger == HUNGER_ASLEEP && left_ns >= WORTH_WAKE_NS)
+        return DIVIDE_LOUDLY;
+    if (requested && part->offered && left_ns >= WORTH_WAKE_NS) {
         scopei_idle_notify(w->pool, (const struct lineage *)w->node);
         part->offered = false;
     }
@@ -236,7 +248,8 @@ static bool part_split(struct worker *w, struct scope *s, struct part *near, enu
         return false;
     far.begun = false;
     far.divided = near->divided = true;
-    part_tell(near);
+    if (near->item_ns > 0)
+        loop_tell(loop, near->item_ns);
     near->end = far.begin;
     near->offered = how != DIVIDE_LOUDLY;
     if (near->offered)
@@ -273,9 +286,9 @@ int scopei_loop_code(const struct loop *loop, struct scope *s, int code)
 static int part_chunks(struct worker *w, struct scope *s, struct part *part, struct said *past)
 {
     struct loop *loop = part->loop;
-    bool timed = part->item_ns > 0 || part->urgent || (few(w, part_left(part)) && scopei_deque_requested(&w->deque));
+    bool timed = part->item_ns > 0 || part->urgent || (few(w, part_left(part)) && is_asked(w));
     uint64_t before = timed ? os_ticks() : 0;
-    if (!timed && part->chunk == 1 && !scopei_deque_requested(&w->deque) && !seeded(w))
+    if (!timed && part->chunk == 1 && !is_asked(w) && !seeded(w))
         part->chunk = CHUNK_QUIET;
     enum division how = part->item_ns > 0 ? DIVIDE_NOT : part_guess(w, part);
     int code;
@@ -298,8 +311,8 @@ static int part_chunks(struct worker *w, struct scope *s, struct part *part, str
         size_t count = chunk.end - chunk.begin;
         part->begin = chunk.end;
         if (part->begin == part->end) {
-            if (part->divided && before)
-                part_end(w, part, count, before);
+            if (part->divided && before && !seeded(w))
+                part_tell(part, count, ticks_ns(w, before + w->pool->tick_cost, os_ticks()));
             return 0;
         }
         before = part_look(w, part, count, before);

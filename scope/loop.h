@@ -10,7 +10,7 @@ struct part {
     size_t begin, end;
     /* The engine's */
     size_t chunk;   /* how many items to run before looking up */
-    double item_ns; /* how long an item has taken of late; 0: not known */
+    double item_ns; /* how long an item has taken of late, here or in another part; 0: not known */
     bool urgent;    /* to be divided at once, though it is not known whether it is worth it */
     bool offered;   /* nobody was told of the part that was divided from it last */
     bool divided;   /* there are other parts: what is learnt here is of use to them */
@@ -30,9 +30,10 @@ struct loop {
     const void *what;                                   /* the algorithm's description of its work */
     size_t row; /* chunks that are longer end at multiples of this; 0: anywhere */
     /* Anybody */
-    struct atomic_u64 stop;    /* items from this on need not run */
-    struct atomic_u64 code;    /* of the chunk that failed first; 0: none */
-    struct atomic_u64 item_ns; /* once it is divided: what an item has taken of late in one of its parts, a double */
+    struct atomic_u64 stop; /* items from this on need not run */
+    struct atomic_u64 code; /* of the chunk that failed first; 0: none */
+    struct atomic_u64
+        item_ns; /* once it is divided: what an item has taken of late in one of its parts, a double; 0: not known */
 };
 
 #define LOOP_NO_STOP UINT64_MAX

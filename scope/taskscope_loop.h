@@ -12,7 +12,8 @@
  *     scope_for(NULL, 0, n, scale, x);
  *
  * None has a grain size.  The calling worker runs chunk after chunk, as the serial loop would; how long they are follows from
- * the time that they take.  When another worker is idle, and what is left is worth it, it gives away the far half.
+ * the time that they take.  When another worker is idle, and what is left is worth it, it gives away the far half.  Loops and
+ * searches without results of their own offer it beforehand if it takes longer than some 20 us: so one long item hides no others.
  *
  * For all of them:
  *   s         the innermost scope of the calling body or task; or NULL: the call opens a scope of its own, in the pool that the
@@ -32,7 +33,7 @@
  *             Then also SCOPE_ENOMEM, SCOPE_EDEPTH, SCOPE_EFORK, as scope_run: nothing was done.
  *   Memory    none, unless it says so.  What the chunks wrote is visible to the caller.
  *   Leaving   a function given to a loop must return: an exception or pthread_exit that leaves it ends the program.
- * The way that a loop is divided, at the far half and on request, is known as lazy binary splitting (Tzannes et al., 2010). */
+ * The way that a loop is divided, at the far half and mostly on request, is known as lazy binary splitting (Tzannes et al., 2010). */
 #ifndef TASKSCOPE_LOOP_H
 #define TASKSCOPE_LOOP_H
 

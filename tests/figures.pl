@@ -20,8 +20,9 @@ my %cpu = map { chomp; $_ => 1 } map { /^model name\s*:\s*(.*)/ } split /^/, `ca
 my ($system, $machine) = (`uname -sr`, `uname -m`);
 chomp($system, $machine);
 my @time = gmtime;
+sub padded { return $_[0] =~ s/(\d+)/sprintf '%04d', $1/ger }
 print "Figures:\n";
-for my $name (sort keys %sum) {
+for my $name (sort { padded($a) cmp padded($b) } keys %sum) {
     1 while $sum{$name} =~ s/^(\d+)(\d{3})/$1,$2/;
     printf "  %-24s %18s\n", $name, $sum{$name};
 }
