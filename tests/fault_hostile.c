@@ -43,10 +43,10 @@ static void dispose(void *arg)
 static int inner(struct scope *s, void *arg)
 {
     static const SCOPE_DESCRIBE(described, .fn = leaf, .dispose = dispose);
-    for (int i = 0; i < LEAVES; i++)
-        if (scope_spawn_task(s, &described, arg) != SCOPE_OK)
-            return 1;
-    return 0;
+    int status = SCOPE_OK;
+    for (int i = 0; status == SCOPE_OK && i < LEAVES; i++)
+        status = scope_spawn_task(s, &described, arg);
+    return status; /* SCOPE_ECANCELED: another scope was refused */
 }
 
 static int opens_inner(struct scope *s, void *arg)
@@ -57,10 +57,10 @@ static int opens_inner(struct scope *s, void *arg)
 
 static int outer(struct scope *s, void *arg)
 {
-    for (int i = 0; i < SCOPES; i++)
-        if (scope_spawn(s, opens_inner, arg) != SCOPE_OK)
-            return 1;
-    return 0;
+    int status = SCOPE_OK;
+    for (int i = 0; status == SCOPE_OK && i < SCOPES; i++)
+        status = scope_spawn(s, opens_inner, arg);
+    return status;
 }
 
 /* What a call may say that was refused memory or threads; inner scopes that were are errors of the outer one. */
