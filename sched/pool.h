@@ -57,6 +57,12 @@ struct scope_pool {
     struct atomic_ptr next; /* struct scope_pool *: written under the registry's lock, anybody reads */
 };
 
+/* The time from one reading of os_ticks to another. */
+static inline double ticks_ns(const struct scope_pool *pool, uint64_t before, uint64_t now)
+{
+    return (double)(int64_t)(now - before) * pool->tick_ns;
+}
+
 /* Creates a pool of workers threads; 0: as the environment and the machine say.  NULL: out of memory. */
 struct scope_pool *scopei_pool_create(unsigned workers, const struct pool_hooks *hooks);
 

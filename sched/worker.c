@@ -162,10 +162,9 @@ void scopei_wait(struct worker *w, const struct atomic_u64 *pending, const struc
  * than brought here. */
 static void work_on(struct worker *w, const struct task *task)
 {
-    const struct scope_pool *pool = w->pool;
     uint64_t begun = os_ticks();
-    pool->hooks->execute(w, task);
-    double taken_ns = (double)(int64_t)(os_ticks() - begun) * pool->tick_ns;
+    w->pool->hooks->execute(w, task);
+    double taken_ns = ticks_ns(w->pool, begun, os_ticks());
     bool tiny = taken_ns < TINY_NS && w->victim && scopei_deque_stealable(&w->victim->deque);
     w->rest = !tiny ? 0 : w->rest < REST_MOST / 2 ? 2 * w->rest + 1 : REST_MOST;
     for (unsigned i = 0; i < w->rest; i++)

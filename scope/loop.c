@@ -139,11 +139,6 @@ static void part_begin(struct part *part)
     part->chunk = least < 1 ? 1 : least < (double)part_left(part) ? (size_t)least : part_left(part);
 }
 
-static double ticks_ns(const struct worker *w, uint64_t before, uint64_t now)
-{
-    return (double)(int64_t)(now - before) * w->pool->tick_ns;
-}
-
 /* Somebody waits for work, and has not been offered enough of w's yet. */
 static bool is_asked(const struct worker *w)
 {
@@ -170,7 +165,7 @@ static uint64_t part_look(struct worker *w, struct part *part, size_t count, uin
         return 0;
     }
     uint64_t now = os_ticks();
-    double taken_ns = ticks_ns(w, before ? before + pool->tick_cost : w->looked, now);
+    double taken_ns = ticks_ns(pool, before ? before + pool->tick_cost : w->looked, now);
     chunk_adapt(part, count, taken_ns, !before, is_asked(w));
     if (part->divided && before)
         part_tell(part, count, taken_ns);
@@ -286,9 +281,9 @@ int scopei_loop_code(const struct loop *loop, struct scope *s, int code)
 static int part_chunks(struct worker *w, struct scope *s, struct part *part, struct said *past)
 {
     struct loop *loop = part->loop;
-    bool timed = part->item_ns > 0 || part->urgent || (few(w, part_left(part)) && is_asked(w));
+    bool wanted = is_asked(w), timed = part->item_ns > 0 || part->urgent || (few(w, part_left(part)) && wanted);
     uint64_t before = timed ? os_ticks() : 0;
-    if (!timed && part->chunk == 1 && !is_asked(w) && !seeded(w))
+    if (!timed && part->chunk == 1 && !wanted && !seeded(w))
         part->chunk = CHUNK_QUIET;
     enum division how = part->item_ns > 0 ? DIVIDE_NOT : part_guess(w, part);
     int code;
@@ -312,7 +307,7 @@ static int part_chunks(struct worker *w, struct scope *s, struct part *part, str
         part->begin = chunk.end;
         if (part->begin == part->end) {
             if (part->divided && before && !seeded(w))
-                part_tell(part, count, ticks_ns(w, before + w->pool->tick_cost, os_ticks()));
+                part_tell(part, count, ticks_ns(w->pool, before + w->pool->tick_cost, os_ticks()));
             return 0;
         }
         before = part_look(w, part, count, before);
@@ -341,9 +336,9 @@ static bool loop_urgent(struct worker *w, size_t items)
     return false;
 }
 
-static void guess_learn(struct worker *w, uint64_t ticks)
+static void guess_learn(struct worker *w, double taken_ns)
 {
-    bool right = (double)ticks * w->pool->tick_ns >= WORTH_WAKE_NS;
+    bool right = taken_ns >= WORTH_WAKE_NS;
     uint64_t pause = 2 * w->guess_pause;
     w->guess_pause = right                       ? 0
                      : pause < GUESS_PAUSE_LEAST ? GUESS_PAUSE_LEAST
@@ -366,7 +361,7 @@ int scopei_loop_run(struct scope *s, struct part *part)
     uint64_t begun = part->urgent ? os_ticks() : 0;
     int code = part_run(s, part);
     if (part->urgent)
-        guess_learn(w, os_ticks() - begun);
+        guess_learn(w, ticks_ns(w->pool, begun, os_ticks()));
     return scopei_loop_code(part->loop, s, code);
 }
 

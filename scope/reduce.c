@@ -72,6 +72,11 @@ static size_t values_size(const struct reduce *reduce)
     return nodes * reduce->stride;
 }
 
+static char *value_at(const struct reduce *reduce, const struct part *part, size_t i)
+{
+    return (char *)part->memory + i * reduce->stride;
+}
+
 /* The last of part's n nodes is one of length blocks that ends before block end: adds up what it completes.  Returns how many
  * there are then. */
 static inline size_t nodes_settle(const struct reduce *reduce, const struct part *part, size_t n, size_t end,
@@ -79,7 +84,7 @@ static inline size_t nodes_settle(const struct reduce *reduce, const struct part
 {
     const struct scope_reduction *what = reduce->what;
     for (length *= 2; !(end & (length - 1)) && end - part->origin >= length; length *= 2) {
-        char *last = (char *)part->memory + --n * reduce->stride;
+        char *last = value_at(reduce, part, --n);
         what->combine(last - reduce->stride, last, what->arg);
     }
     return n;
@@ -92,7 +97,7 @@ static int reduce_run(struct scope *s, struct part *part, struct scope_range *ch
     size_t n = part->count;
     for (size_t i = chunk->begin; i < chunk->end; i++) {
         struct scope_range items = block_items(reduce->items, reduce->block, i);
-        char *value = (char *)part->memory + n * reduce->stride;
+        char *value = value_at(reduce, part, n);
         value_copy(value, what->identity, what->size);
         int code = what->map(s, items.begin, items.end, value, what->arg);
         if (SCOPEI_UNLIKELY(code)) {
@@ -131,7 +136,7 @@ static void reduce_join(struct part *near, struct part *far)
     for (size_t block = far->origin; block < end; more += reduce->stride) {
         length = node_length(block, end);
         block += length;
-        value_copy((char *)near->memory + n * reduce->stride, more, reduce->what->size);
+        value_copy(value_at(reduce, near, n), more, reduce->what->size);
         n = nodes_settle(reduce, near, n + 1, block, length);
     }
     near->count = n;
@@ -149,7 +154,7 @@ static int reduce_work(struct scope *s, void *arg)
     const struct scope_reduction *what = reduce->what;
     int code = scopei_loop_run(s, part);
     for (char *last; !code && part->count > 1; part->count--) {
-        last = (char *)part->memory + (part->count - 1) * reduce->stride;
+        last = value_at(reduce, part, part->count - 1);
         what->combine(last - reduce->stride, last, what->arg);
     }
     return code;
