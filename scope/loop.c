@@ -39,12 +39,22 @@
 /* A chunk that took less tells too little of the items' cost to divide a loop for it. */
 #define MEASURED_NS 100
 
+/* Nor is anybody woken, or more shown than is asked for, but for what took so long twice in a row, or once so much longer: the first
+ * item after a pause waits for memory and code, and may take a thousand times as long as the next ones. */
+#define PROVEN_NS 1000
+#define PROVEN_ALONE_NS 10000
+
 /* Work is shared with a worker that is awake if it takes so long: a steal and a join cost about 0.5 us (bench/steal), and to move an
  * array to another cache as long as a cheap loop over it (bench/loop: 10^4 items of 0.3 ns got slower with 2 us). */
 #define WORTH_STEAL_NS 5000
 
 /* And with one that sleeps: to wake it costs the caller 7 to 20 us, and it starts 30 to 100 us later (bench/wake). */
 #define WORTH_WAKE_NS 200000
+
+/* A loop that alone is not worth that may be one of many.  So somebody is woken, too, when nobody has helped for that long with loops
+ * that follow each other closely.  If nobody comes, as another program has the processor, the next wake-up is due after twice as
+ * long, and so on, up to so many times: that costs 0.3 %. */
+#define ALONE_WAKES_MOST 5
 
 /* What is left is divided, down to so much, and shown even if nobody is idle: who is so later finds it though this worker may then
  * be busy with one long item.  Each division costs about 50 ns. */
@@ -95,12 +105,15 @@ static size_t chunk_end(const struct part *part)
 static void chunk_adapt(struct part *part, size_t count, double taken_ns, bool at_most, bool asked)
 {
     double done = (double)count, left = (double)part_left(part);
+    double proves_ns = part->item_ns > 0 ? PROVEN_NS : PROVEN_ALONE_NS;
     part->chunk = part_left(part);
     part->item_ns = 0;
     if (taken_ns * left < WORTH_STEAL_NS * done && left <= done * CHUNK_GROWTH)
         return; /* what is left is not worth another look */
     taken_ns = taken_ns > 1 ? taken_ns : 1;
-    double per_ns = done / taken_ns, least = CHUNK_LEAST_NS * per_ns, most = CHUNK_MOST_NS * per_ns;
+    part->proven |= !at_most && taken_ns >= proves_ns;
+    double per_ns = done / taken_ns, least = CHUNK_LEAST_NS * per_ns;
+    double most = at_most || part->proven ? CHUNK_MOST_NS * per_ns : least;
     double share = asked ? left / CHUNK_SHARE : left;
     double items = share < least ? least : share < most ? share : most, grown = done * CHUNK_GROWTH;
     items = items < 1 ? 1 : items < grown ? items : grown;
@@ -166,6 +179,8 @@ static uint64_t part_look(struct worker *w, struct part *part, size_t count, uin
     }
     uint64_t now = os_ticks();
     double taken_ns = ticks_ns(pool, before ? before + pool->tick_cost : w->looked, now);
+    if (ticks_ns(pool, w->looked, before ? before : now) > SPIN_NS)
+        w->alone_since = now; /* a pause: whoever was awake has gone to sleep meanwhile */
     chunk_adapt(part, count, taken_ns, !before, is_asked(w));
     if (part->divided && before)
         part_tell(part, count, taken_ns);
@@ -173,6 +188,24 @@ static uint64_t part_look(struct worker *w, struct part *part, size_t count, uin
         w->guess_skip = w->guess_pause = 0; /* a guess would have been right */
     w->looked = now;
     return now;
+}
+
+static void loop_helped(struct worker *w)
+{
+    w->alone_since = w->looked;
+    w->alone_wakes = 0;
+}
+
+static bool wake_is_due(const struct worker *w)
+{
+    return ticks_ns(w->pool, w->alone_since, w->looked) >= WORTH_WAKE_NS * (double)(1u << w->alone_wakes);
+}
+
+static void wake_done(struct worker *w)
+{
+    w->alone_since = w->looked;
+    if (w->alone_wakes < ALONE_WAKES_MOST)
+        w->alone_wakes++;
 }
 
 /* ---------------------------------------------------------------------------------------------------------- Divisions */
@@ -199,7 +232,8 @@ static enum division part_divide(struct worker *w, struct part *part)
 {
     const struct loop *loop = part->loop;
     double left_ns = part->item_ns * (double)part_left(part);
-    if (left_ns >= WORTH_WAKE_NS)
+    bool worth_wake = part->proven && left_ns >= WORTH_WAKE_NS;
+    if (worth_wake)
         w->guess_skip = w->guess_pause = 0; /* a guess would have been right */
     if (left_ns < WORTH_STEAL_NS + 4 * loop->split_ns || part_left(part) < 2)
         return DIVIDE_NOT;
@@ -207,13 +241,19 @@ static enum division part_divide(struct worker *w, struct part *part)
     enum hunger hunger = requested ? scopei_idle_hunger(w) : HUNGER_NONE;
     if (hunger == HUNGER_AWAKE)
         return DIVIDE_QUIETLY;
-    if (hunger == HUNGER_ASLEEP && left_ns >= WORTH_WAKE_NS)
+    bool wakes = worth_wake || (part->proven && wake_is_due(w));
+    if (hunger == HUNGER_ASLEEP && wakes) {
+        wake_done(w);
         return DIVIDE_LOUDLY;
-    if (requested && part->offered && left_ns >= WORTH_WAKE_NS) {
+    }
+    if (requested && part->offered && wakes) {
         scopei_idle_notify(w->pool, (const struct lineage *)w->node);
+        wake_done(w);
         part->offered = false;
     }
-    return left_ns >= AHEAD_NS && w->pool->workers > 1 && !loop->split ? DIVIDE_QUIETLY : DIVIDE_NOT;
+    return (part->proven || part->divided) && left_ns >= AHEAD_NS && w->pool->workers > 1 && !loop->split
+               ? DIVIDE_QUIETLY
+               : DIVIDE_NOT;
 }
 
 /* With a seed: whoever is hungry, and whatever the items cost.  A chunk is then half of what is left on average, so the longest
@@ -242,6 +282,7 @@ static bool part_split(struct worker *w, struct scope *s, struct part *near, enu
     if (loop->split && !loop->split(near, &far))
         return false;
     far.begun = false;
+    far.by = w;
     far.divided = near->divided = true;
     if (near->item_ns > 0)
         loop_tell(loop, near->item_ns);
@@ -251,6 +292,8 @@ static bool part_split(struct worker *w, struct scope *s, struct part *near, enu
         *code = scopei_fork2_offer(w, part_run, &far, part_run, near, how == DIVIDE_EARLY);
     else
         *code = scope_fork2(s, part_run, &far, part_run, near);
+    if (far.by != w)
+        loop_helped(w);
     if (loop->join)
         loop->join(near, &far);
     return true;
@@ -318,9 +361,11 @@ static int part_chunks(struct worker *w, struct scope *s, struct part *part, str
 static int part_run(struct scope *s, void *arg)
 {
     struct worker *w = worker_self();
+    struct part *part = arg;
     struct said past = {.inner = NULL};
-    part_begin(arg);
-    int code = part_chunks(w, s, arg, &past);
+    part->by = w;
+    part_begin(part);
+    int code = part_chunks(w, s, part, &past);
     scopei_said_back(w, &past);
     return code;
 }
@@ -355,7 +400,7 @@ int scopei_loop_run(struct scope *s, struct part *part)
         return SCOPE_OK;
     part->chunk = 1;
     part->item_ns = 0;
-    part->offered = part->divided = false;
+    part->proven = part->offered = part->divided = false;
     part->begun = true;
     part->urgent = loop_urgent(w, items);
     uint64_t begun = part->urgent ? os_ticks() : 0;

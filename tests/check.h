@@ -97,6 +97,12 @@ static inline void check_totals(uint64_t accepted, uint64_t executed, uint64_t s
     check_tasks(executed, accepted > ended ? accepted - ended : 0, ended > accepted ? ended - accepted : 0);
 }
 
+/* True if all takes much longer than usual: emulated, or not optimized. */
+static inline bool check_slow(void)
+{
+    return getenv("CHECK_SLOW") != NULL;
+}
+
 /* Counts a subtest that can't run here, and says why. */
 static inline void check_skip(const char *name, const char *reason)
 {

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The library and one scenario compile without a warning, link and run: each compiler, -O2 and -O3, with and without link-time
-# optimization.  At -O2 the examples compile, too.
+# optimization.  At -O2 without it the examples compile, too.
 . tests/check.inc
 scenario=$(ls tests/scenario_*.c | head -n 1)
 scenario=${scenario%.c}

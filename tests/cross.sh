@@ -27,7 +27,7 @@ builds()
 
 runs()
 {
-    SCOPE_NUM_WORKERS=2 timeout 120 "qemu-$1" -L "/usr/$1-linux-gnu" "build/cross/$1/tests/$2"
+    CHECK_SLOW=1 SCOPE_NUM_WORKERS=2 timeout 120 "qemu-$1" -L "/usr/$1-linux-gnu" "build/cross/$1/tests/$2"
 }
 
 for machine in aarch64 riscv64; do

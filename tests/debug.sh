@@ -15,7 +15,7 @@ builds()
 runs()
 {
     local output status
-    output=$(SCOPE_NUM_WORKERS=4 timeout 120 "$1" 2>&1)
+    output=$(CHECK_SLOW=1 SCOPE_NUM_WORKERS=4 timeout 120 "$1" 2>&1)
     status=$?
     echo "$output" | grep -v '^ok\|^# run\|^1\.\.'
     ((status == 0)) && [[ $output != *"taskscope: warning"* ]]

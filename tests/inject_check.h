@@ -197,6 +197,31 @@ static inline int every_way(struct scope *s, void *arg)
     return 0;
 }
 
+/* --------------------------------------------------------------------------------------------------------------- A sort */
+
+#define NUMBERS 12007 /* a prime */
+
+static inline int compare_numbers(const void *a, const void *b, void *arg)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    (void)arg;
+    return (x > y) - (x < y);
+}
+
+static inline void sort_numbers(struct scope *s, bool by_bits)
+{
+    static uint32_t numbers[NUMBERS];
+    for (uint32_t i = 0; i < NUMBERS; i++)
+        numbers[i] = i * 40503u % NUMBERS;
+    int status = by_bits ? scope_sort_u32(s, numbers, NUMBERS)
+                         : scope_sort(s, numbers, NUMBERS, sizeof(*numbers), compare_numbers, NULL);
+    if (!CHECK_EQ_INT(status, SCOPE_OK)) /* without memory, in place */
+        return;
+    for (uint32_t i = 0; i < NUMBERS; i++)
+        if (!CHECK_EQ_INT(numbers[i], i))
+            return;
+}
+
 /* ---------------------------------------------------------------------------------------------------------- Every call */
 
 struct program {

@@ -15,7 +15,7 @@ static uint64_t clock_ns(clockid_t clock)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static const uint64_t duration_ns = 2000000000u;
+static const uint64_t duration_ns = 1000000000u;
 
 static uint64_t others_ns(void)
 {

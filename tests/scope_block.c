@@ -1,4 +1,5 @@
 /* SCOPE blocks: joined however they are left.  Callbacks of tokens. */
+#include "tests/child_check.h"
 #include "tests/scope_check.h"
 
 #include <pthread.h>
@@ -162,6 +163,28 @@ static void inside_typed_tasks(void)
     CHECK_EQ_INT(n, 32);
 }
 
+static void *ends_block(void *arg)
+{
+    scope_block_end(arg);
+    return NULL;
+}
+
+static void carry_off(void)
+{
+    struct scope_block block = scope_block_begin("begun.c", 42, NULL, NULL);
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, ends_block, &block) == 0)
+        (void)pthread_join(thread, NULL);
+}
+
+static void ended_by_another_thread_aborts(void)
+{
+    struct child child = child_run(carry_off);
+    CHECK(child_aborted(&child));
+    CHECK(child_said(&child, "ends in another thread than it was opened in", 1));
+    CHECK(child_said(&child, "begun.c:42", 1));
+}
+
 /* --------------------------------------------------------------------------------------------------------- Callbacks */
 
 static void count(void *arg)
@@ -241,6 +264,10 @@ int main(void)
     check_run("inner_errors_reach_the_outer_report", inner_errors_reach_the_outer_report);
     check_run("not_run_if_refused", not_run_if_refused);
     check_run("inside_typed_tasks", inside_typed_tasks);
+    if (TSAN)
+        check_skip("ended_by_another_thread_aborts", "ThreadSanitizer allows no threads in forked children");
+    else
+        check_run("ended_by_another_thread_aborts", ended_by_another_thread_aborts);
     check_run("called_once_or_taken_back", called_once_or_taken_back);
     check_run("registered_while_cancelling", registered_while_cancelling);
     return check_done();

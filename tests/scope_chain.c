@@ -33,7 +33,7 @@ static int link_task(struct scope *s, void *arg)
 static void chain_of_stolen_tasks_proxies_bounded(void)
 {
     struct scope_report report = scope_report_init();
-    links = __tsan_init || __asan_init ? 2000 : 20000;
+    links = __tsan_init || __asan_init ? 2000 : 6000;
     CHECK_EQ_INT(scope_run_with(NULL, &report, link_task, NULL), SCOPE_OK);
     CHECK_EQ_INT(atomic_load(&begun), links);
     CHECK_EQ_INT(report.spawned, links - 1);

@@ -1,4 +1,5 @@
 /* Loops: every item once, nested, in two and three dimensions; failures and cancellation at any place; misuse. */
+#include "sched/pool.h"
 #include "tests/scope_check.h"
 
 #include <time.h>
@@ -167,6 +168,89 @@ static void for_with_idle_workers_is_divided(void)
     arrived = 0;
     SCOPE(s, &options, NULL)
     CHECK_EQ_INT(scope_for(s, 0, MEETING, meet, NULL), SCOPE_OK);
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
+/* Loops of which none alone is worth waking anybody, and which all are asleep for: after some of them it is, since there are more.
+ * Without that, a loop that is interrupted looks worth it, too, but only after more than a hundred. */
+#define SHORT_ITEMS 1000
+#define SHORT_TRIES 21
+#define SHORT_LOOPS 60 /* of some 20 us */
+
+static _Thread_local bool loops_owner;
+static atomic_bool helped;
+
+static int short_items(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    uint64_t *value = arg;
+    (void)s;
+    for (size_t i = begin; i < end; i++)
+        for (int round = 0; round < 20; round++)
+            value[i] = value[i] * 0x5851f42d4c957f2d + i;
+    if (!loops_owner)
+        atomic_store(&helped, true);
+    return 0;
+}
+
+/* How many loops it takes until somebody has been woken.  Goes on until he has come, as he is waited for longer each time. */
+static int loops_alone(struct scope *s, const struct scope_pool *pool)
+{
+    static uint64_t value[SHORT_ITEMS];
+    int alone = 0;
+    burn(5000);
+    uint64_t asleep = load_relaxed(&pool->idle.sleeping);
+    atomic_store(&helped, false);
+    for (int i = 1; i <= 100 * SHORT_LOOPS && !atomic_load(&helped); i++) {
+        CHECK_EQ_INT(scope_for(s, 0, SHORT_ITEMS, short_items, value), SCOPE_OK);
+        if (!alone && (atomic_load(&helped) || load_relaxed(&pool->idle.sleeping) < asleep))
+            alone = i;
+    }
+    return alone;
+}
+
+static void for_many_short_loops_wake_a_sleeper(void)
+{
+    struct scope_pool *pool = pool_at_least(2);
+    struct scope_options options = options_of(pool);
+    int few = 0;
+    loops_owner = true;
+    SCOPE(s, &options, NULL)
+    for (int i = 0; i < SHORT_TRIES; i++) {
+        int alone = loops_alone(s, pool);
+        few += alone > 0 && alone <= SHORT_LOOPS;
+    }
+    printf("# at most %d loops in %d of %d tries\n", SHORT_LOOPS, few, SHORT_TRIES);
+    CHECK(few > SHORT_TRIES / 2);
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
+/* The first item after a pause, and of new memory, takes a thousand times as long as the others, which is no reason to wake anybody. */
+#define PAUSES 300
+
+static int cheap_items(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    uint64_t *value = arg;
+    (void)s;
+    for (size_t i = begin; i < end; i++)
+        value[i] += i;
+    return 0;
+}
+
+static void for_cheap_loop_after_a_pause_wakes_nobody(void)
+{
+    static uint64_t value[PAUSES][SHORT_ITEMS];
+    struct scope_pool *pool = pool_at_least(2);
+    struct scope_options options = options_of(pool);
+    int woken = 0;
+    SCOPE(s, &options, NULL)
+    for (int i = 0; i < PAUSES; i++) {
+        burn(1000);
+        uint64_t asleep = load_relaxed(&pool->idle.sleeping);
+        CHECK_EQ_INT(scope_for(s, 0, SHORT_ITEMS, cheap_items, value[i]), SCOPE_OK);
+        woken += load_relaxed(&pool->idle.sleeping) < asleep;
+    }
+    printf("# somebody woken %d times of %d\n", woken, PAUSES);
+    CHECK(woken < PAUSES / 10);
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
@@ -846,6 +930,11 @@ int main(void)
     check_run("for_one_worker_keeps_the_order", for_one_worker_keeps_the_order);
     check_run("for_longest_range_ends", for_longest_range_ends);
     check_run("for_with_idle_workers_is_divided", for_with_idle_workers_is_divided);
+    check_run("for_many_short_loops_wake_a_sleeper", for_many_short_loops_wake_a_sleeper);
+    if (TSAN || ASAN || check_slow())
+        check_skip("for_cheap_loop_after_a_pause_wakes_nobody", "new memory and code take much longer here");
+    else
+        check_run("for_cheap_loop_after_a_pause_wakes_nobody", for_cheap_loop_after_a_pause_wakes_nobody);
     check_run("for_long_item_hides_no_others", for_long_item_hides_no_others);
     check_run("for_one_item_a_worker_all_at_once", for_one_item_a_worker_all_at_once);
     check_run("for_small_loops_in_a_row_each_item_once", for_small_loops_in_a_row_each_item_once);

@@ -85,14 +85,117 @@ static int add_many_body(struct scope *s, void *arg)
     return 0;
 }
 
-static void full_deque_nested_scopes_join(void)
+static void run_full(scope_fn *body, uint64_t tasks)
 {
     char byte = 0;
     struct scope_report report;
     atomic_store(&inner_sum, 0);
-    CHECK_EQ_INT(run_checked(NULL, &report, add_many_body, &byte), SCOPE_OK);
-    CHECK_EQ_INT(report.ok, 2 * DEQUE);
+    CHECK_EQ_INT(run_checked(NULL, &report, body, &byte), SCOPE_OK);
+    CHECK_EQ_INT(report.ok, tasks);
+}
+
+static void full_deque_nested_scopes_join(void)
+{
+    run_full(add_many_body, 2 * DEQUE);
     CHECK_EQ_INT(inner_sum, 20 * DEQUE);
+}
+
+/* A body that fills its deque, with nobody to make room: the tasks of a scope inside it can only run at once. */
+#define LINKS 50
+
+static int link_task(struct scope *s, void *arg)
+{
+    long *left = arg;
+    atomic_fetch_add(&inner_sum, 1);
+    if (--*left > 0)
+        CHECK_EQ_INT(scope_spawn(s, link_task, left), SCOPE_OK);
+    return 0;
+}
+
+static int odd_fails_task(struct scope *s, void *arg)
+{
+    long i = (long *)arg - values;
+    atomic_fetch_add(&inner_sum, 1);
+    return i % 2 ? scope_fail(s, (int)i, "number %ld", i) : 0;
+}
+
+static int odd_fail_body(struct scope *s, void *arg)
+{
+    for (int i = 0; i < 8; i++)
+        CHECK_EQ_INT(scope_spawn(s, odd_fails_task, &values[i]), SCOPE_OK);
+    CHECK_EQ_INT(scope_spawn(s, link_task, arg), SCOPE_OK);
+    return 0;
+}
+
+static int fill_then_open_body(struct scope *s, void *arg)
+{
+    struct scope_options options = scope_options_init();
+    struct scope_report report;
+    long left = LINKS;
+    (void)arg;
+    options.policy = SCOPE_COLLECT;
+    long full = DEQUE;
+    (void)values_body(s, &full);
+    CHECK_EQ_INT(run_checked(&options, &report, odd_fail_body, &left), SCOPE_ERROR);
+    CHECK_EQ_INT(report.spawned, 8 + LINKS);
+    CHECK_EQ_INT(report.failed, 4);
+    unsigned seen = 0;
+    for (unsigned i = 0; i < report.group.kept && i < SCOPE_ERRORS_KEPT; i++) {
+        const struct scope_error *error = &report.group.errors[i];
+        char message[SCOPE_MESSAGE_MAX];
+        (void)snprintf(message, sizeof(message), "number %d", error->code);
+        CHECK_EQ_STR(error->message, message);
+        CHECK_EQ_INT(error->index, error->code); /* tasks and errors are numbered alike */
+        seen |= 1u << error->code;
+    }
+    CHECK_EQ_INT(seen, 0xaa);
+    scope_report_fini(&report);
+    return 0;
+}
+
+static void full_deque_inner_tasks_run_at_once(void)
+{
+    run_full(fill_then_open_body, DEQUE);
+    CHECK_EQ_INT(inner_sum, 8 + LINKS);
+}
+
+/* The same with forks. */
+static int seven_task(struct scope *s, void *arg)
+{
+    (void)s, (void)arg;
+    return 7;
+}
+
+static int cancels_task(struct scope *s, void *arg)
+{
+    (void)arg;
+    (void)scope_cancel(s);
+    return 0;
+}
+
+static int forks_body(struct scope *s, void *arg)
+{
+    CHECK_EQ_INT(scope_fork2(s, add_task, arg, add_task, arg), 0);
+    CHECK_EQ_INT(scope_fork2(s, add_task, arg, seven_task, arg), 7);
+    CHECK_EQ_INT(scope_fork2(s, seven_task, arg, add_task, arg), 7);
+    long before = atomic_load(&inner_sum);
+    int status = scope_fork2(s, add_task, arg, cancels_task, arg);
+    CHECK(status == SCOPE_OK || status == SCOPE_ECANCELED); /* a thief may have been earlier */
+    CHECK_EQ_INT(atomic_load(&inner_sum) - before, status == SCOPE_OK);
+    return 0;
+}
+
+static int fill_then_fork_body(struct scope *s, void *arg)
+{
+    long full = DEQUE;
+    (void)values_body(s, &full);
+    CHECK_EQ_INT(scope_run(forks_body, arg), SCOPE_ECANCELED);
+    return 0;
+}
+
+static void full_deque_forks_run_at_once(void)
+{
+    run_full(fill_then_fork_body, DEQUE);
 }
 
 /* ------------------------------------------------------------------------------------------------------ Very many */
@@ -175,9 +278,12 @@ int main(void)
 {
     check_run("many_around_full_deque_every_result_right", around_full_deque_every_result_right);
     check_run("many_full_deque_nested_scopes_join", full_deque_nested_scopes_join);
+    check_run("many_full_deque_inner_tasks_run_at_once", full_deque_inner_tasks_run_at_once);
+    check_run("many_full_deque_forks_run_at_once", full_deque_forks_run_at_once);
     check_run("many_million_each_once_memory_constant", million_each_once_memory_constant);
-    if (TSAN || ASAN)
-        check_skip("many_hundred_million_memory_constant", "too slow under a sanitizer, whose memory grows anyway");
+    if (TSAN || ASAN || check_slow())
+        check_skip("many_hundred_million_memory_constant",
+                   "too slow with checks, or under a sanitizer, whose memory grows anyway");
     else
         check_run("many_hundred_million_memory_constant", hundred_million_memory_constant);
     return check_done();

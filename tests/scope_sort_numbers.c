@@ -156,7 +156,7 @@ static void numbers_doubles_total_order(void)
 
 /* ------------------------------------------------------------------------------------------------------- Cancellation */
 
-#define CANCEL_LENGTH ((size_t)TIMES(200000, 50000))
+#define CANCEL_LENGTH ((size_t)TIMES(100000, 50000))
 
 static atomic_uint go;
 static unsigned delay;

@@ -49,7 +49,7 @@ static int cancelling_body(struct scope *s, void *arg)
 static void scope_opened_while_cancelled_is_reached(void)
 {
     unsigned seed = 1;
-    for (int round = 0; round < TIMES(6000, 1500); round++) {
+    for (int round = 0; round < TIMES(3000, 1500); round++) {
         seed = seed * 1664525 + 1013904223;
         unsigned delay = seed >> 21;
         atomic_store(&ready, 0);

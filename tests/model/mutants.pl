@@ -84,6 +84,7 @@ sub pieces {
     my ($mutant) = @_;
     return 'deque' if $mutant =~ /^deque/;
     return 'part parker' if $mutant =~ /^sched/;
+    return 'join' if $mutant =~ /fork\.c/;
     return $mutant =~ /pipeline/ ? 'pipe' : 'node mark token cancel_callback loop';
 }
 
