@@ -143,12 +143,15 @@ void scopei_cancel_inherit(struct scope *s)
 
 bool scopei_cancel(struct scope *s, enum scope_reason reason, const struct culprit *by)
 {
+    if (word_marked(load_relaxed(&s->cancel))) /* Relaxed: for speed alone; see mark. */
+        return false;
+    /* Relaxed, all: read when all is done, by this thread, or as a hint.  The time comes before the mark, since a task that sees
+     * the mark may be over before this thread runs on.  Of several cancellers, the first one's time counts. */
+    (void)cas_relaxed(&s->cancelled_ns, 0, scopei_now_ns());
     if (!mark(s, reason))
         return false;
     if (by)
         s->culprit = *by;
-    /* Relaxed, both: read when all is done, by this thread, or as a hint. */
-    store_relaxed(&s->cancelled_ns, scopei_now_ns());
     store_relaxed_ptr(&s->canceller, &scopei_self);
     spread_marks(NULL);
     return true;
