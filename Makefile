@@ -34,6 +34,7 @@ HARDENING = -fstack-protector-strong $(FORTIFY)
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wpointer-arith \
 	-Wcast-qual -Wvla $(WERROR)
 FLAGS = -std=c11 -D_GNU_SOURCE -iquote . -fPIC -pthread $(WARNINGS) $(HARDENING) $(CFLAGS)
+MADE_BY = $(CC) $(filter-out $(WERROR),$(FLAGS)) $(LDFLAGS) $(INSTRUMENT)
 LINK = $(CC) $(FLAGS) -Wl,-z,relro,-z,now $(LDFLAGS)
 LIBS = -lhwloc -pthread
 
@@ -101,10 +102,10 @@ $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 
-# Changes when the compiler or its flags do; every object depends on it.
+# Changes when the compiler or its flags do (not WERROR, which changes no object); every object depends on it.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(FLAGS) $(LDFLAGS) $(INSTRUMENT)' | cmp -s - $@ || echo '$(CC) $(FLAGS) $(LDFLAGS) $(INSTRUMENT)' > $@
+	@echo '$(MADE_BY)' | cmp -s - $@ || echo '$(MADE_BY)' > $@
 
 -include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)
 

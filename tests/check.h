@@ -97,10 +97,36 @@ static inline void check_totals(uint64_t accepted, uint64_t executed, uint64_t s
     check_tasks(executed, accepted > ended ? accepted - ended : 0, ended > accepted ? ended - accepted : 0);
 }
 
-/* True if all takes much longer than usual: emulated, or not optimized. */
+#if defined(__SANITIZE_THREAD__)
+#define TSAN 1
+#elif defined(__SANITIZE_ADDRESS__)
+#define ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TSAN 1
+#elif __has_feature(address_sanitizer)
+#define ASAN 1
+#endif
+#endif
+#ifndef TSAN
+#define TSAN 0
+#endif
+#ifndef ASAN
+#define ASAN 0
+#endif
+
+/* True if all takes much longer than usual: under a sanitizer, emulated, or not optimized. */
 static inline bool check_slow(void)
 {
-    return getenv("CHECK_SLOW") != NULL;
+    return TSAN || ASAN || getenv("CHECK_SLOW");
+}
+
+/* How often to do something: usually, and where all takes much longer. */
+#define TIMES(plain, slow) (check_slow() ? (slow) : (plain))
+
+static inline unsigned check_rounds(unsigned full)
+{
+    return TIMES(full, full / 8);
 }
 
 /* Counts a subtest that can't run here, and says why. */

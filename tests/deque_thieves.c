@@ -14,10 +14,6 @@
 #define THIEVES_MAX 4
 #define CAPACITY_MAX 8
 
-/* Weak: there only in a build with that sanitizer. */
-extern void __tsan_init(void) __attribute__((weak));
-extern void __asan_init(void) __attribute__((weak));
-
 static struct slot slots[CAPACITY_MAX];
 static struct deque d;
 static struct plain {
@@ -27,11 +23,6 @@ static atomic_uchar *won; /* by task: how often */
 static atomic_bool closing;
 static atomic_ullong stolen;
 static uint64_t tasks;
-
-static uint64_t size(uint64_t full)
-{
-    return __tsan_init || __asan_init ? full / 10 : full;
-}
 
 static uint64_t xorshift(uint64_t *state)
 {
@@ -218,7 +209,7 @@ static void random_owner_each_task_once(void)
         unsigned thieves = i % 3 == 2 ? THIEVES_MAX : i % 3 + 1;
         uint64_t capacity = capacities[i / 3 % 4];
         uint64_t first = firsts[i / 12];
-        if (!memory_for(size(200000)))
+        if (!memory_for(check_rounds(200000)))
             return;
         with_thieves(thieves, thief, owner, capacity, first);
         each_once();
@@ -245,7 +236,7 @@ static void owner_duel(uint64_t capacity, uint64_t *random)
 static void last_task_is_won_by_one(void)
 {
     for (uint64_t capacity = 1; capacity <= 3; capacity++) {
-        if (!memory_for(size(800000)))
+        if (!memory_for(check_rounds(800000)))
             return;
         with_thieves(2, thief, owner_duel, capacity, UINT64_MAX - 2);
         each_once();
@@ -267,11 +258,11 @@ static void owner_pairs(uint64_t capacity, uint64_t *random)
 
 static void owner_and_thief_meet_in_the_middle(void)
 {
-    if (!memory_for(size(800000)))
+    if (!memory_for(check_rounds(800000)))
         return;
     with_thieves(2, thief, owner_pairs, 2, INT64_MAX - 1000);
     each_once();
-    if (!memory_for(size(4000000)))
+    if (!memory_for(check_rounds(4000000)))
         return;
     with_thieves(1, quick_thief, owner_pairs, 2, 0);
     each_once();

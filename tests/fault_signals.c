@@ -13,18 +13,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-extern void __tsan_init(void) __attribute__((weak));
-extern void __asan_init(void) __attribute__((weak));
-
 static atomic_bool stop;
 static atomic_uint handled, handled_by_workers;
 static pthread_t first_thread;
 static struct scope_token *_Atomic token;
-
-static unsigned rounds(unsigned full)
-{
-    return __tsan_init || __asan_init ? full / 8 : full;
-}
 
 static void handler(int number)
 {
@@ -129,7 +121,7 @@ static int outer(struct scope *s, void *arg)
 static void run_scopes(void)
 {
     bool alone = scope_pool_workers(NULL) < 2;
-    for (unsigned i = 0; i < rounds(1500) || !(alone || atomic_load(&handled_by_workers)); i++) {
+    for (unsigned i = 0; i < check_rounds(1500) || !(alone || atomic_load(&handled_by_workers)); i++) {
         atomic_uint ran = 0;
         CHECK_EQ_INT(scope_run(outer, &ran), SCOPE_OK);
         CHECK_EQ_INT(atomic_load(&ran), 64);
@@ -148,7 +140,7 @@ static void scopes_under_rain_of_signals_complete(void)
 
 static void create_pools(void)
 {
-    for (unsigned i = 0; i < rounds(100); i++) {
+    for (unsigned i = 0; i < check_rounds(100); i++) {
         struct scope_pool *pool;
         struct scope_pool_options options = {.size = sizeof(options), .workers = 3};
         struct scope_options in_pool = scope_options_init();
@@ -187,7 +179,7 @@ static int raises(struct scope *s, void *arg)
 static void handler_cancels_a_token(void)
 {
     handle(SIGUSR2, cancelling_handler);
-    for (unsigned i = 0; i < rounds(4000); i++) {
+    for (unsigned i = 0; i < check_rounds(4000); i++) {
         struct scope_options options = scope_options_init();
         atomic_store(&token, scope_token_create());
         options.token = atomic_load(&token);

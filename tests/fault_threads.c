@@ -9,14 +9,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-extern void __tsan_init(void) __attribute__((weak));
-extern void __asan_init(void) __attribute__((weak));
-
-static unsigned rounds(unsigned full)
-{
-    return __tsan_init || __asan_init ? full / 8 : full;
-}
-
 /* ------------------------------------------------------------------------------------------------------------ Threads */
 
 static int leaf(struct scope *s, void *arg)
@@ -148,7 +140,8 @@ static void refused_spare_leaves_its_work_for_later(void)
     struct scope_options options = scope_options_init();
     options.pool = pool;
     unsigned refused = 0;
-    for (int i = 0; i < 10 || (i < 1000 && refused == 0); i++) { /* on a busy machine no worker may wait at the moment */
+    for (int i = 0; i < 10 || (i < 1000 && refused == 0);
+         i++) { /* on a busy machine no worker may wait at the moment */
         struct wait wait = {.started = 0};
         injection_begin(INJECT_THREADS, 0, true);
         CHECK_EQ_INT(scope_run_with(&options, NULL, leaves_the_wait_to_the_worker, &wait), SCOPE_OK);
@@ -276,18 +269,18 @@ static void cancel_reaches_opening_scopes(enum refusal refusal, unsigned count)
 
 static void cancel_reaches_opening_scopes_with_barrier(void)
 {
-    cancel_reaches_opening_scopes(REFUSAL_NEVER, rounds(4000));
+    cancel_reaches_opening_scopes(REFUSAL_NEVER, check_rounds(4000));
 }
 
 static void cancel_reaches_opening_scopes_without_barrier(void)
 {
-    cancel_reaches_opening_scopes(REFUSAL_EARLY, rounds(4000));
+    cancel_reaches_opening_scopes(REFUSAL_EARLY, check_rounds(4000));
 }
 
 static void cancel_reaches_opening_scopes_when_barrier_is_lost(void)
 {
-    cancel_reaches_opening_scopes(REFUSAL_LATE, rounds(1000));
-    cancel_reaches_opening_scopes(REFUSAL_ONCE, rounds(40));
+    cancel_reaches_opening_scopes(REFUSAL_LATE, check_rounds(1000));
+    cancel_reaches_opening_scopes(REFUSAL_ONCE, check_rounds(40));
 }
 
 int main(void)

@@ -9,15 +9,7 @@
 
 #include <sched.h>
 
-extern void __tsan_init(void) __attribute__((weak));
-extern void __asan_init(void) __attribute__((weak));
-
 #define PATIENCE_NS 20000000000u
-
-static unsigned rounds(unsigned full)
-{
-    return __tsan_init || __asan_init ? full / 8 : full;
-}
 
 struct meeting {
     atomic_uint missing, gone;
@@ -62,7 +54,7 @@ static void meetings(struct scope *outer)
     const struct scope_pool *pool = worker_self()->pool;
     unsigned others = pool->workers - 1; /* one is stood down for us */
     bool met = true;
-    for (unsigned i = 0; met && i < 1 + rounds(2000) / others; i++) {
+    for (unsigned i = 0; met && i < 1 + check_rounds(2000) / others; i++) {
         struct meeting meeting = {.missing = others};
         await_sleepers(pool, others);
         for (unsigned t = 0; t < others; t++)

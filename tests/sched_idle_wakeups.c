@@ -10,14 +10,6 @@
 
 #include <sched.h>
 
-extern void __tsan_init(void) __attribute__((weak));
-extern void __asan_init(void) __attribute__((weak));
-
-static unsigned rounds(unsigned full)
-{
-    return __tsan_init || __asan_init ? full / 8 : full;
-}
-
 static uint64_t random_state = 88172645463325252u; /* main thread */
 
 /* Nanoseconds, up to about the time that a worker searches before it sleeps, so that some rounds hit that moment. */
@@ -112,7 +104,7 @@ static int one_task_to_sleepers(struct scope *s, void *arg)
 
 static void spawn_wakes_a_sleeper(void)
 {
-    unsigned n = rounds(1500);
+    unsigned n = check_rounds(1500);
     CHECK_EQ_INT(scope_run(one_task_to_sleepers, &n), SCOPE_OK);
     check_quiescent(scopei_pool_default(&scopei_hooks));
 }
@@ -132,7 +124,7 @@ static int one_task_at_random_times(struct scope *s, void *arg)
 
 static void spawn_while_workers_fall_asleep_is_seen(void)
 {
-    unsigned n = rounds(4000);
+    unsigned n = check_rounds(4000);
     CHECK_EQ_INT(scope_run(one_task_at_random_times, &n), SCOPE_OK);
     check_quiescent(scopei_pool_default(&scopei_hooks));
 }
@@ -150,7 +142,7 @@ static int one_task(struct scope *s, void *arg)
 
 static void first_spawn_of_a_guest_is_seen(void)
 {
-    for (unsigned i = 0; i < rounds(4000); i++) {
+    for (unsigned i = 0; i < check_rounds(4000); i++) {
         rest(random_rest());
         CHECK_EQ_INT(scope_run(one_task, NULL), SCOPE_OK);
     }
@@ -257,7 +249,7 @@ static void relay_between_two(scope_fn *fn)
         return;
     struct scope_options in_pool = scope_options_init();
     in_pool.pool = pool;
-    unsigned n = rounds(4000);
+    unsigned n = check_rounds(4000);
     second = fn;
     if (CHECK_EQ_INT(scope_pool_workers(pool), 2)) {
         CHECK_EQ_INT(scope_run_with(&in_pool, NULL, relays, &n), SCOPE_OK);
@@ -308,7 +300,7 @@ static int inner_spawns_out(struct scope *s, void *arg)
 static int outer_body(struct scope *s, void *arg)
 {
     (void)arg;
-    struct outer outer = {.scope = s, .rounds = rounds(5000)};
+    struct outer outer = {.scope = s, .rounds = check_rounds(5000)};
     CHECK_EQ_INT(scope_run(inner_spawns_out, &outer), SCOPE_OK);
     return 0;
 }

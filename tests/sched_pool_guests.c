@@ -9,14 +9,6 @@
 #define THREADS 12
 #define PATIENCE_NS 20000000000u
 
-extern void __tsan_init(void) __attribute__((weak));
-extern void __asan_init(void) __attribute__((weak));
-
-static unsigned rounds(unsigned full)
-{
-    return __tsan_init || __asan_init ? full / 8 : full;
-}
-
 static void work(unsigned amount)
 {
     for (unsigned i = 0; i < amount; i++)
@@ -76,7 +68,7 @@ static int runners(struct scope *s, void *arg)
 
 static void one_guest_runs_with_one_worker_less(void)
 {
-    unsigned n = rounds(50);
+    unsigned n = check_rounds(50);
     atomic_store(&most, 0);
     atomic_store(&ran, 0);
     for (unsigned i = 0; i < n; i++)
@@ -101,7 +93,7 @@ static int ten(struct scope *s, void *arg)
 static void *visitor(void *arg)
 {
     (void)arg;
-    unsigned n = rounds(2000);
+    unsigned n = check_rounds(2000);
     pthread_barrier_wait(&barrier);
     for (unsigned i = 0; i < n; i++)
         CHECK_EQ_INT(scope_run(ten, NULL), SCOPE_OK);
@@ -121,7 +113,7 @@ static void many_guests_come_and_go(void)
     for (unsigned i = 0; i < THREADS; i++)
         pthread_join(thread[i], NULL);
     pthread_barrier_destroy(&barrier);
-    CHECK_EQ_INT(atomic_load(&ran), 10 * rounds(2000) * THREADS);
+    CHECK_EQ_INT(atomic_load(&ran), 10 * check_rounds(2000) * THREADS);
     struct scope_pool *pool = scopei_pool_default(&scopei_hooks);
     CHECK(load_acquire(&pool->slots) <= pool->workers + THREADS + 1); /* guests' slots are used again */
     check_quiescent(pool);
@@ -218,7 +210,7 @@ static void leaving_guest_gives_its_worker_back_awake(void)
 {
     if (!small_create(2))
         return;
-    for (unsigned i = 0; i < rounds(200) && !atomic_load(&check_bad); i++) {
+    for (unsigned i = 0; i < check_rounds(200) && !atomic_load(&check_bad); i++) {
         struct meeting meeting = {.first = 0};
         pthread_t thread;
         if (!CHECK(pthread_create(&thread, NULL, enters, &meeting) == 0))
@@ -260,7 +252,7 @@ static void wake_up_of_a_stood_down_worker_goes_to_a_waiter(void)
 {
     if (!small_create(3))
         return;
-    for (unsigned i = 0; i < rounds(800) && !atomic_load(&check_bad); i++) {
+    for (unsigned i = 0; i < check_rounds(800) && !atomic_load(&check_bad); i++) {
         struct meeting meeting = {.first = 0};
         pthread_t thread;
         if (!CHECK(pthread_create(&thread, NULL, enters, &meeting) == 0))

@@ -7,14 +7,6 @@
 #include <errno.h>
 #include <pthread.h>
 
-extern void __tsan_init(void) __attribute__((weak));
-extern void __asan_init(void) __attribute__((weak));
-
-static int rounds(int full)
-{
-    return __tsan_init || __asan_init ? full / 8 : full;
-}
-
 static void work(unsigned amount)
 {
     for (unsigned i = 0; i < amount; i++)
@@ -68,7 +60,7 @@ static void lock_held_across_a_join_is_not_taken_twice(void)
     pthread_mutex_init(&lock, &kind);
     guarded = 0;
     atomic_store(&leaves, 0);
-    int n = rounds(1600);
+    int n = (int)check_rounds(1600);
     for (int i = 0; i < n; i++)
         CHECK_EQ_INT(scope_run(many_lockers, NULL), SCOPE_OK);
     CHECK_EQ_INT(guarded, 50 * n);
@@ -151,9 +143,9 @@ static int task(struct scope *s, void *arg)
 static void wait_runs_its_own_subtree_only(void)
 {
     atomic_store(&helped, 0);
-    for (int i = 0; i < rounds(6000); i++) {
+    for (unsigned i = 0; i < check_rounds(6000); i++) {
         atomic_store(&ran, 0);
-        open_block(NULL, 1, mix(1, (uint64_t)i));
+        open_block(NULL, 1, mix(1, i));
         CHECK(!waiting && running == 0);
         if (atomic_load(&check_bad)) {
             printf("# round %d, %u tasks\n", i, atomic_load(&ran));
@@ -216,7 +208,7 @@ static int crowd(struct scope *s, void *arg)
 
 static void wait_leaves_tasks_of_enclosing_scopes_alone(void)
 {
-    int n = rounds(1600);
+    int n = (int)check_rounds(1600);
     atomic_store(&strangers, 0);
     atomic_store(&inside, 0);
     for (int i = 0; i < n; i++)

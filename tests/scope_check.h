@@ -11,27 +11,6 @@
 #include <stdlib.h>
 #include <taskscope.h>
 
-#if defined(__SANITIZE_THREAD__)
-#define TSAN 1
-#elif defined(__SANITIZE_ADDRESS__)
-#define ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define TSAN 1
-#elif __has_feature(address_sanitizer)
-#define ASAN 1
-#endif
-#endif
-#ifndef TSAN
-#define TSAN 0
-#endif
-#ifndef ASAN
-#define ASAN 0
-#endif
-
-/* How often to do something: usually, and under a sanitizer. */
-#define TIMES(plain, sanitized) (TSAN || ASAN ? (sanitized) : (plain))
-
 /* ----------------------------------------------------------------------------------------------------------- Reports */
 
 static inline void check_codes(const struct scope_errors *group)

@@ -931,7 +931,7 @@ int main(void)
     check_run("for_longest_range_ends", for_longest_range_ends);
     check_run("for_with_idle_workers_is_divided", for_with_idle_workers_is_divided);
     check_run("for_many_short_loops_wake_a_sleeper", for_many_short_loops_wake_a_sleeper);
-    if (TSAN || ASAN || check_slow())
+    if (check_slow())
         check_skip("for_cheap_loop_after_a_pause_wakes_nobody", "new memory and code take much longer here");
     else
         check_run("for_cheap_loop_after_a_pause_wakes_nobody", for_cheap_loop_after_a_pause_wakes_nobody);

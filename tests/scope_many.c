@@ -281,7 +281,7 @@ int main(void)
     check_run("many_full_deque_inner_tasks_run_at_once", full_deque_inner_tasks_run_at_once);
     check_run("many_full_deque_forks_run_at_once", full_deque_forks_run_at_once);
     check_run("many_million_each_once_memory_constant", million_each_once_memory_constant);
-    if (TSAN || ASAN || check_slow())
+    if (check_slow())
         check_skip("many_hundred_million_memory_constant",
                    "too slow with checks, or under a sanitizer, whose memory grows anyway");
     else

@@ -332,7 +332,7 @@ static void cancel_everywhere(bool in_place)
     unsigned stopped = 0;
     cancel_in_place = in_place;
     cancel_length = 30000; /* parts of two levels, merges that fork */
-    for (cancel_at = 1; cancel_at < 2000000; cancel_at += cancel_at / (TIMES(20, 6)) + 1) {
+    for (cancel_at = 1; cancel_at < 2000000; cancel_at += cancel_at / (TIMES(20, 3)) + 1) {
         (void)scope_run(cancel_body, NULL);
         stopped += cancel_status == SCOPE_ECANCELED;
     }

@@ -8,12 +8,9 @@
 #include <sched.h>
 #include <unistd.h>
 
-extern void __tsan_init(void) __attribute__((weak));
-extern void __asan_init(void) __attribute__((weak));
-
 static uint64_t size(uint64_t full)
 {
-    return __tsan_init ? full / 40 : __asan_init ? full / 10 : full;
+    return TSAN ? full / 40 : TIMES(full, full / 10);
 }
 
 static uint64_t resident_kib(void)
@@ -101,7 +98,7 @@ static void million_scopes_in_the_same_frame(void)
     uint64_t after = resident_kib();
     printf("# %" PRIu64 " scopes, %llu tasks ran on another worker; %" PRIu64 " KiB before, %" PRIu64 " after\n", count,
            atomic_load(&elsewhere), before, after);
-    if (!__tsan_init && !__asan_init) /* these grow by themselves */
+    if (!TSAN && !ASAN) /* these grow by themselves */
         CHECK(after <= before + 1024);
 }
 

@@ -12,9 +12,6 @@
 #define DEPTH_MAX 6
 #define GUESTS 3
 
-extern void __tsan_init(void) __attribute__((weak));
-extern void __asan_init(void) __attribute__((weak));
-
 /* What the tasks of one scope have counted; in the frame that opens it. */
 struct tally {
     struct scope *scope;
@@ -183,7 +180,7 @@ static atomic_ullong next_tree;
 
 static void *grow(void *arg)
 {
-    uint64_t trees = __tsan_init ? 2500 : __asan_init ? 5000 : 20000;
+    uint64_t trees = TSAN ? 2500 : TIMES(20000, 5000);
     (void)arg;
     for (uint64_t i = atomic_fetch_add(&next_tree, 1); i < trees && !atomic_load(&check_bad);
          i = atomic_fetch_add(&next_tree, 1)) {
@@ -236,7 +233,7 @@ static void *canceller(void *arg)
 
 static void token_is_cancelled_from_outside(void)
 {
-    uint64_t trees = __tsan_init ? 1000 : __asan_init ? 2000 : 8000;
+    uint64_t trees = TSAN ? 1000 : TIMES(8000, 2000);
     pthread_t thread;
     atomic_store(&stop, false);
     if (!CHECK(pthread_create(&thread, NULL, canceller, NULL) == 0))
