@@ -140,7 +140,8 @@ static int tells_in_fork(struct scope *s, void *arg)
 
 static int lets_steal(struct scope *s, void *arg)
 {
-    for (int i = 0; i < 200 && !atomic_load(&stolen); i++) {
+    int patience = scope_pool_workers(NULL) > 1 ? 200 : 1;
+    for (int i = 0; i < patience && !atomic_load(&stolen); i++) {
         (void)scope_spawn(s, nothing, arg);
         sched_yield();
     }
