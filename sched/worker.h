@@ -72,7 +72,8 @@ struct worker {
     uint64_t looked;                    /* scope/loop.c: when it looked at the clock last, in ticks */
     uint64_t guess_skip, guess_pause;   /* scope/loop.c: so many small loops wake nobody unless they prove worth it */
     uint64_t alone_since;               /* scope/loop.c: since then nobody has helped with its loops, in ticks */
-    unsigned alone_wakes;               /* scope/loop.c: though somebody was woken for that so often */
+    uint64_t alone_woke;                /* scope/loop.c: when somebody was woken for that last, in ticks */
+    unsigned alone_wakes;               /* scope/loop.c: and how often, without help since */
     struct atomic_ptr running;          /* const struct scope_task *: scope/dump.c.  P: anybody reads */
 
     /* I, immutable after init */

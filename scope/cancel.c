@@ -146,7 +146,8 @@ bool scopei_cancel(struct scope *s, enum scope_reason reason, const struct culpr
     if (word_marked(load_relaxed(&s->cancel))) /* Relaxed: for speed alone; see mark. */
         return false;
     /* Relaxed, all: read when all is done, by this thread, or as a hint.  The time comes before the mark, since a task that sees
-     * the mark may be over before this thread runs on.  Of several cancellers, the first one's time counts. */
+     * the mark may be over before this thread runs on: if it does so late, tasks seem later than they were, but none is missed.  Of
+     * several cancellers, the first one's time counts. */
     (void)cas_relaxed(&s->cancelled_ns, 0, scopei_now_ns());
     if (!mark(s, reason))
         return false;

@@ -39,10 +39,11 @@
 /* A chunk that took less tells too little of the items' cost to divide a loop for it. */
 #define MEASURED_NS 100
 
-/* Nor is anybody woken, or more shown than is asked for, but for what took so long twice in a row, or once so much longer: the first
- * item after a pause waits for memory and code, and may take a thousand times as long as the next ones. */
+/* Nor is anybody woken, or more shown than is asked for, but for a chunk that took so long behind another that was measured, or one
+ * that took so much longer: the first item after a pause waits for memory and code, and may take a thousand times as long as the
+ * next ones. */
 #define PROVEN_NS 1000
-#define PROVEN_ALONE_NS 10000
+#define PROVEN_ALONE_NS 4000
 
 /* Work is shared with a worker that is awake if it takes so long: a steal and a join cost about 0.5 us (bench/steal), and to move an
  * array to another cache as long as a cheap loop over it (bench/loop: 10^4 items of 0.3 ns got slower with 2 us). */
@@ -52,8 +53,8 @@
 #define WORTH_WAKE_NS 200000
 
 /* A loop that alone is not worth that may be one of many.  So somebody is woken, too, when nobody has helped for that long with loops
- * that follow each other closely.  If nobody comes, as another program has the processor, the next wake-up is due after twice as
- * long, and so on, up to so many times: that costs 0.3 %. */
+ * that follow each other closely.  If nobody comes, as another program has the processor, or as the loops end too early, the next
+ * wake-up is due twice as long after this one, and so on, up to so many times: that costs 0.3 %. */
 #define ALONE_WAKES_MOST 5
 
 /* What is left is divided, down to so much, and shown even if nobody is idle: who is so later finds it though this worker may then
@@ -198,12 +199,13 @@ static void loop_helped(struct worker *w)
 
 static bool wake_is_due(const struct worker *w)
 {
-    return ticks_ns(w->pool, w->alone_since, w->looked) >= WORTH_WAKE_NS * (double)(1u << w->alone_wakes);
+    return ticks_ns(w->pool, w->alone_since, w->looked) >= WORTH_WAKE_NS &&
+           ticks_ns(w->pool, w->alone_woke, w->looked) >= WORTH_WAKE_NS * (double)(1u << w->alone_wakes);
 }
 
 static void wake_done(struct worker *w)
 {
-    w->alone_since = w->looked;
+    w->alone_woke = w->looked;
     if (w->alone_wakes < ALONE_WAKES_MOST)
         w->alone_wakes++;
 }
@@ -349,8 +351,10 @@ static int part_chunks(struct worker *w, struct scope *s, struct part *part, str
         size_t count = chunk.end - chunk.begin;
         part->begin = chunk.end;
         if (part->begin == part->end) {
-            if (part->divided && before && !seeded(w))
-                part_tell(part, count, ticks_ns(w->pool, before + w->pool->tick_cost, os_ticks()));
+            if (part->divided && before && !seeded(w)) {
+                w->looked = os_ticks();
+                part_tell(part, count, ticks_ns(w->pool, before + w->pool->tick_cost, w->looked));
+            }
             return 0;
         }
         before = part_look(w, part, count, before);
@@ -363,6 +367,8 @@ static int part_run(struct scope *s, void *arg)
     struct worker *w = worker_self();
     struct part *part = arg;
     struct said past = {.inner = NULL};
+    if (part->by != w)
+        w->looked = w->alone_since = os_ticks(); /* it was stolen: nobody has left this worker alone until now */
     part->by = w;
     part_begin(part);
     int code = part_chunks(w, s, part, &past);
@@ -402,6 +408,7 @@ int scopei_loop_run(struct scope *s, struct part *part)
     part->item_ns = 0;
     part->proven = part->offered = part->divided = false;
     part->begun = true;
+    part->by = w;
     part->urgent = loop_urgent(w, items);
     uint64_t begun = part->urgent ? os_ticks() : 0;
     int code = part_run(s, part);

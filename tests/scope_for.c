@@ -172,18 +172,17 @@ static void for_with_idle_workers_is_divided(void)
 }
 
 /* Loops of which none alone is worth waking anybody, and which all are asleep for: after some of them it is, since there are more.
- * Without that, a loop that is interrupted looks worth it, too, but only after more than a hundred. */
-#define SHORT_ITEMS 1000
+ * Without that, a loop that is interrupted looks worth it, too, but only after more than a hundred short ones, or a dozen of those
+ * with few items. */
 #define SHORT_TRIES 21
-#define SHORT_LOOPS 60 /* of some 20 us */
 
 static _Thread_local bool loops_owner;
 static atomic_bool helped;
 
 static int short_items(struct scope *s, size_t begin, size_t end, void *arg)
 {
-    uint64_t *value = arg;
-    (void)s;
+    static uint64_t value[1000];
+    (void)s, (void)arg;
     for (size_t i = begin; i < end; i++)
         for (int round = 0; round < 20; round++)
             value[i] = value[i] * 0x5851f42d4c957f2d + i;
@@ -192,23 +191,32 @@ static int short_items(struct scope *s, size_t begin, size_t end, void *arg)
     return 0;
 }
 
-/* How many loops it takes until somebody has been woken.  Goes on until he has come, as he is waited for longer each time. */
-static int loops_alone(struct scope *s, const struct scope_pool *pool)
+static int longer_items(struct scope *s, size_t begin, size_t end, void *arg)
 {
-    static uint64_t value[SHORT_ITEMS];
+    (void)s, (void)arg;
+    for (size_t i = begin; i < end; i++)
+        burn(12);
+    if (!loops_owner)
+        atomic_store(&helped, true);
+    return 0;
+}
+
+/* How many loops it takes until somebody has been woken.  Goes on until he has come, as he is waited for longer each time. */
+static int loops_alone(struct scope *s, const struct scope_pool *pool, size_t items, scope_for_fn *body)
+{
     int alone = 0;
     burn(5000);
     uint64_t asleep = load_relaxed(&pool->idle.sleeping);
     atomic_store(&helped, false);
-    for (int i = 1; i <= 100 * SHORT_LOOPS && !atomic_load(&helped); i++) {
-        CHECK_EQ_INT(scope_for(s, 0, SHORT_ITEMS, short_items, value), SCOPE_OK);
+    for (int i = 1; i <= 6000 && !atomic_load(&helped); i++) {
+        CHECK_EQ_INT(scope_for(s, 0, items, body, NULL), SCOPE_OK);
         if (!alone && (atomic_load(&helped) || load_relaxed(&pool->idle.sleeping) < asleep))
             alone = i;
     }
     return alone;
 }
 
-static void for_many_short_loops_wake_a_sleeper(void)
+static void loops_wake_a_sleeper(size_t items, scope_for_fn *body, int loops)
 {
     struct scope_pool *pool = pool_at_least(2);
     struct scope_options options = options_of(pool);
@@ -216,16 +224,23 @@ static void for_many_short_loops_wake_a_sleeper(void)
     loops_owner = true;
     SCOPE(s, &options, NULL)
     for (int i = 0; i < SHORT_TRIES; i++) {
-        int alone = loops_alone(s, pool);
-        few += alone > 0 && alone <= SHORT_LOOPS;
+        int alone = loops_alone(s, pool, items, body);
+        few += alone > 0 && alone <= loops;
     }
-    printf("# at most %d loops in %d of %d tries\n", SHORT_LOOPS, few, SHORT_TRIES);
+    printf("# at most %d loops in %d of %d tries\n", loops, few, SHORT_TRIES);
     CHECK(few > SHORT_TRIES / 2);
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
+static void for_many_short_loops_wake_a_sleeper(void)
+{
+    loops_wake_a_sleeper(1000, short_items, 60);
+    loops_wake_a_sleeper(8, longer_items, 8);
+}
+
 /* The first item after a pause, and of new memory, takes a thousand times as long as the others, which is no reason to wake anybody. */
 #define PAUSES 300
+#define CHEAP_ITEMS 1000
 
 static int cheap_items(struct scope *s, size_t begin, size_t end, void *arg)
 {
@@ -238,7 +253,7 @@ static int cheap_items(struct scope *s, size_t begin, size_t end, void *arg)
 
 static void for_cheap_loop_after_a_pause_wakes_nobody(void)
 {
-    static uint64_t value[PAUSES][SHORT_ITEMS];
+    static uint64_t value[PAUSES][CHEAP_ITEMS];
     struct scope_pool *pool = pool_at_least(2);
     struct scope_options options = options_of(pool);
     int woken = 0;
@@ -246,7 +261,7 @@ static void for_cheap_loop_after_a_pause_wakes_nobody(void)
     for (int i = 0; i < PAUSES; i++) {
         burn(1000);
         uint64_t asleep = load_relaxed(&pool->idle.sleeping);
-        CHECK_EQ_INT(scope_for(s, 0, SHORT_ITEMS, cheap_items, value[i]), SCOPE_OK);
+        CHECK_EQ_INT(scope_for(s, 0, CHEAP_ITEMS, cheap_items, value[i]), SCOPE_OK);
         woken += load_relaxed(&pool->idle.sleeping) < asleep;
     }
     printf("# somebody woken %d times of %d\n", woken, PAUSES);
