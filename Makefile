@@ -5,7 +5,7 @@
 # make soak        the same and more with ever new seeds, for MINUTES=10; ends with a table of figures
 # make install     PREFIX=/usr/local DESTDIR=; make uninstall with the same values
 # make explorer    build/model/explorer: tests/model says what it does
-# make coverage    runs the tests and tells which branches they did not take (20 minutes)
+# make coverage    runs the tests and tells which branches they did not take (10 minutes)
 # make format      clang-format in place;  make lint: all of clang-tidy (minutes; `make test` has the quick checks)
 # make clean
 #
