@@ -284,7 +284,6 @@ static bool part_split(struct worker *w, struct scope *s, struct part *near, enu
     if (loop->split && !loop->split(near, &far))
         return false;
     far.begun = false;
-    far.by = w;
     far.divided = near->divided = true;
     if (near->item_ns > 0)
         loop_tell(loop, near->item_ns);
@@ -367,9 +366,10 @@ static int part_run(struct scope *s, void *arg)
     struct worker *w = worker_self();
     struct part *part = arg;
     struct said past = {.inner = NULL};
-    if (part->by != w)
-        w->looked = w->alone_since = os_ticks(); /* it was stolen: nobody has left this worker alone until now */
-    part->by = w;
+    if (part->by != w) { /* It was stolen: nobody has left this worker alone until now. */
+        part->by = w;
+        w->looked = w->alone_since = os_ticks();
+    }
     part_begin(part);
     int code = part_chunks(w, s, part, &past);
     scopei_said_back(w, &past);

@@ -11,12 +11,11 @@ struct part {
     /* The engine's */
     size_t chunk;   /* how many items to run before looking up */
     double item_ns; /* how long an item has taken of late, here or in another part; 0: not known */
-    bool
-        proven; /* that is no accident: it was found in a chunk that took long enough, or this is a half of such a part */
-    bool urgent;             /* to be divided at once, though it is not known whether it is worth it */
-    bool offered;            /* nobody was told of the part that was divided from it last */
-    bool divided;            /* there are other parts: what is learnt here is of use to them */
-    bool begun;              /* somebody runs it */
+    bool proven;    /* that is no accident: a chunk took long enough, here or before this part was divided off */
+    bool urgent;    /* to be divided at once, though it is not known whether it is worth it */
+    bool offered;   /* nobody was told of the part that was divided from it last */
+    bool divided;   /* there are other parts: what is learnt here is of use to them */
+    bool begun;     /* somebody runs it */
     const struct worker *by; /* who that is, or who has made it */
     /* The algorithm's */
     void *memory;

@@ -140,8 +140,8 @@ static void refused_spare_leaves_its_work_for_later(void)
     struct scope_options options = scope_options_init();
     options.pool = pool;
     unsigned refused = 0;
-    for (int i = 0; i < 10 || (i < 1000 && refused == 0);
-         i++) { /* on a busy machine no worker may wait at the moment */
+    /* At least ten times, and until a worker has waited at the right moment, which takes longer on a busy machine. */
+    for (int i = 0; i < 10 || (i < 1000 && refused == 0); i++) {
         struct wait wait = {.started = 0};
         injection_begin(INJECT_THREADS, 0, true);
         CHECK_EQ_INT(scope_run_with(&options, NULL, leaves_the_wait_to_the_worker, &wait), SCOPE_OK);

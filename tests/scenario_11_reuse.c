@@ -7,20 +7,6 @@
 #define AGAIN 20 /* when the scenario is repeated, each further time is so much shorter: the process is the same */
 #define GROWTH_MAX (16L << 20)
 
-static long peak_rss(void)
-{
-    char line[200];
-    long kib = 0;
-    FILE *status = fopen("/proc/self/status", "re");
-    while (status && fgets(line, sizeof(line), status))
-        if (sscanf(line, "VmHWM: %ld kB", &kib) == 1)
-            break;
-    if (status)
-        (void)fclose(status);
-    CHECK(kib > 0);
-    return kib << 10;
-}
-
 static int one_body(struct scope *s, void *arg)
 {
     return tally_spawn(arg, s, tally_nothing, arg);

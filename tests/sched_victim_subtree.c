@@ -148,7 +148,7 @@ static void wait_runs_its_own_subtree_only(void)
         open_block(NULL, 1, mix(1, i));
         CHECK(!waiting && running == 0);
         if (atomic_load(&check_bad)) {
-            printf("# round %d, %u tasks\n", i, atomic_load(&ran));
+            printf("# round %u, %u tasks\n", i, atomic_load(&ran));
             return;
         }
     }

@@ -11,6 +11,21 @@
 #include <stdlib.h>
 #include <taskscope.h>
 
+/* The most memory that the process has ever used, in bytes. */
+static inline long peak_rss(void)
+{
+    char line[200];
+    long kib = 0;
+    FILE *status = fopen("/proc/self/status", "re");
+    while (status && fgets(line, sizeof(line), status))
+        if (sscanf(line, "VmHWM: %ld kB", &kib) == 1)
+            break;
+    if (status)
+        (void)fclose(status);
+    CHECK(kib > 0);
+    return kib << 10;
+}
+
 /* ----------------------------------------------------------------------------------------------------------- Reports */
 
 static inline void check_codes(const struct scope_errors *group)

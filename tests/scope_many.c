@@ -200,20 +200,6 @@ static void full_deque_forks_run_at_once(void)
 
 /* ------------------------------------------------------------------------------------------------------ Very many */
 
-static long peak_rss(void)
-{
-    char line[200];
-    long kib = 0;
-    FILE *status = fopen("/proc/self/status", "re");
-    while (status && fgets(line, sizeof(line), status))
-        if (sscanf(line, "VmHWM: %ld kB", &kib) == 1)
-            break;
-    if (status)
-        (void)fclose(status);
-    CHECK(kib > 0);
-    return kib << 10;
-}
-
 /* Every argument is added once. */
 static int sum_task(struct scope *s, void *arg)
 {
