@@ -146,12 +146,6 @@ bool scopei_deque_reset(struct deque *d, struct slot *mark)
     return true;
 }
 
-bool scopei_deque_requested(const struct deque *d)
-{
-    /* Relaxed: a hint; scopei_deque_clear synchronizes. */
-    return load_relaxed(&d->limit) == DEQUE_LIMIT_POISON || load_relaxed(&d->floor) == DEQUE_FLOOR_POISON;
-}
-
 void scopei_deque_clear(struct deque *d, uint64_t window)
 {
     uint64_t room = (uint64_t)(d->end - d->bottom);

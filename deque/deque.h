@@ -139,7 +139,11 @@ bool scopei_deque_reset(struct deque *d, struct slot *mark);
 bool scopei_deque_starved(const struct deque *d);
 
 /* True if some thief's request is waiting. */
-bool scopei_deque_requested(const struct deque *d);
+static inline bool deque_requested(const struct deque *d)
+{
+    /* Relaxed: a hint; scopei_deque_clear synchronizes. */
+    return load_relaxed(&d->limit) == DEQUE_LIMIT_POISON || load_relaxed(&d->floor) == DEQUE_FLOOR_POISON;
+}
 
 /* Clears the request.  The next push that fails is the one after window more pushes, a request, or a full deque.
  * If the asking thief passed a fence before deque_request, what it did before that is visible afterwards. */

@@ -115,7 +115,7 @@ struct slot *scopei_push_slow(struct worker *w, struct slot *mark)
 {
     struct deque *d = &w->deque;
     if (deque_full(d) && !(mark && scopei_deque_reset(d, mark))) {
-        if (scopei_deque_requested(d))
+        if (deque_requested(d))
             scopei_attend(w);
         return NULL;
     }
@@ -127,7 +127,7 @@ struct slot *scopei_pop_slow(struct worker *w)
     struct deque *d = &w->deque;
     bool odd = seed_chance(w, 2);
     struct slot *slot = deque_private(d) || (!odd && scopei_deque_withdraw(d)) ? deque_pop_anyway(d) : NULL;
-    if (scopei_deque_requested(d))
+    if (deque_requested(d))
         scopei_attend(w); /* publishes of what is below the slot; the slot itself stays as it is */
     if (!slot) {
         slot = scopei_deque_take(d);

@@ -71,6 +71,7 @@ struct worker {
     unsigned rest;                      /* sched/worker.c: so many pauses after the last stolen task, as it was tiny */
     uint64_t looked;                    /* scope/loop.c: when it looked at the clock last, in ticks */
     uint64_t guess_skip, guess_pause;   /* scope/loop.c: so many small loops wake nobody unless they prove worth it */
+    int64_t vain;                       /* scope/loop.c: small loops offered in vain, less what others pay for */
     uint64_t alone_since;               /* scope/loop.c: since then nobody has helped with its loops, in ticks */
     uint64_t alone_woke;                /* scope/loop.c: when somebody was woken for that last, in ticks */
     unsigned alone_wakes;               /* scope/loop.c: and how often, without help since */

@@ -110,7 +110,7 @@ static bool overflows(struct worker *w, struct scopei_slot *at)
     if (slot_of(at) < w->deque.end)
         return false;
     w->deque.bottom = w->deque.end;
-    if (scopei_deque_requested(&w->deque))
+    if (deque_requested(&w->deque))
         scopei_attend(w);
     return true;
 }

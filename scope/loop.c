@@ -15,10 +15,11 @@
  * would be felt in a loop of 100.  So the first look is after the first item, and says no more than how long ago the worker's last
  * look was: if not long, the item was cheap.
  *
- * A loop of few items is another matter, since each may take long, and all others would wait for the first of them.  So it is
- * urgent: its far half is offered before its cost is known, to those who are awake for little (a fence, a swing), and who leave it
- * alone for a moment; to sleepers for the price of a wake-up.  If that was a wrong guess the next loops are not urgent, more of
- * them each time, and are offered only if somebody is awake and asks. */
+ * A loop of few items is another matter, since each may take long, and all others would wait for the first of them.  So its far
+ * half is offered before its cost is known: to those who are awake for little (a fence, a swing, and a cache line that goes to and
+ * fro), and who leave it alone for a moment; to sleepers for the price of a wake-up.  If that was a wrong guess the next loops
+ * wake nobody, more of them each time; after some wrong guesses they are not offered to anybody before their first items have shown
+ * what they cost. */
 #include "scope/loop.h"
 #include "sched/idle.h"
 #include "sched/seed.h"
@@ -37,7 +38,7 @@
 #define CHUNK_SHARE 8
 
 /* A chunk that took less tells too little of the items' cost to divide a loop for it. */
-#define MEASURED_NS 100
+#define MEASURED_NS 250
 
 /* Nor is anybody woken, or more shown than is asked for, but for a chunk that took so long behind another that was measured, or one
  * that took so much longer: the first item after a pause waits for memory and code, and may take a thousand times as long as the
@@ -48,6 +49,9 @@
 /* Work is shared with a worker that is awake if it takes so long: a steal and a join cost about 0.5 us (bench/steal), and to move an
  * array to another cache as long as a cheap loop over it (bench/loop: 10^4 items of 0.3 ns got slower with 2 us). */
 #define WORTH_STEAL_NS 5000
+
+/* Once a loop is divided less will do, as its array has been moved. */
+#define WORTH_MORE_NS 3000
 
 /* And with one that sleeps: to wake it costs the caller 7 to 20 us, and it starts 30 to 100 us later (bench/wake). */
 #define WORTH_WAKE_NS 200000
@@ -67,6 +71,14 @@
 /* After a first wrong guess so many loops of few items wake nobody; after the next ones twice as many each, up to the most. */
 #define GUESS_PAUSE_LEAST 256
 #define GUESS_PAUSE_MOST ((uint64_t)1 << 20)
+
+/* After so many of them that were offered in vain to those who are awake the next ones are not, but for those of so few items that to
+ * wait for the first would be bad.  One that turns out to be worth it pays for others: one for each so many nanoseconds, which is
+ * a tenth of them, and up to the most. */
+#define VAIN_MOST 64
+#define VAIN_ITEMS 4
+#define VAIN_PAID_NS 1000
+#define VAIN_PAID_MOST 1e6
 
 /* How a part is divided: for thieves who leave it alone for a moment; for such as are awake; or somebody is woken. */
 enum division { DIVIDE_NOT, DIVIDE_EARLY, DIVIDE_QUIETLY, DIVIDE_LOUDLY };
@@ -102,6 +114,12 @@ static size_t chunk_end(const struct part *part)
     return row && part->chunk >= row ? end - end % row : end;
 }
 
+/* From how much on what is left is worth sharing with somebody who is awake. */
+static double part_worth_ns(const struct part *part)
+{
+    return part->divided ? WORTH_MORE_NS : WORTH_STEAL_NS;
+}
+
 /* A chunk of count items took so long, or at most so long.  asked: somebody waits for work. */
 static void chunk_adapt(struct part *part, size_t count, double taken_ns, bool at_most, bool asked)
 {
@@ -109,7 +127,7 @@ static void chunk_adapt(struct part *part, size_t count, double taken_ns, bool a
     double proves_ns = part->item_ns > 0 ? PROVEN_NS : PROVEN_ALONE_NS;
     part->chunk = part_left(part);
     part->item_ns = 0;
-    if (taken_ns * left < WORTH_STEAL_NS * done && left <= done * CHUNK_GROWTH)
+    if (taken_ns * left < part_worth_ns(part) * done && left <= done * CHUNK_GROWTH)
         return; /* what is left is not worth another look */
     taken_ns = taken_ns > 1 ? taken_ns : 1;
     part->proven |= !at_most && taken_ns >= proves_ns;
@@ -156,7 +174,7 @@ static void part_begin(struct part *part)
 /* Somebody waits for work, and has not been offered enough of w's yet. */
 static bool is_asked(const struct worker *w)
 {
-    return scopei_deque_requested(&w->deque) && scopei_idle_hunger(w) != HUNGER_NONE;
+    return deque_requested(&w->deque) && scopei_idle_hunger(w) != HUNGER_NONE;
 }
 
 /* True if nobody asks, and what is left takes no longer than what is done, or than two chunks that were measured to be short. */
@@ -166,21 +184,14 @@ static bool part_ends(const struct worker *w, const struct part *part, size_t co
     return count >= CHUNK_QUIET && left <= count && !is_asked(w);
 }
 
-/* A chunk of count items, which began at before, has ended; 0: it is not known when.  Returns when it ended, in ticks. */
-static uint64_t part_look(struct worker *w, struct part *part, size_t count, uint64_t before)
+/* A chunk of count items, which began at before, has ended; 0: it is not known when.  Returns when it ended, in ticks.  Not inlined,
+ * as most loops of few items end without it. */
+__attribute__((noinline)) static uint64_t part_measure(struct worker *w, struct part *part, size_t count,
+                                                       uint64_t before)
 {
-    const struct scope_pool *pool = w->pool;
-    if (seeded(w)) {
-        part->chunk = 1 + scopei_seed_draw(w, part_left(part));
-        return 0;
-    }
-    if (!part->divided && part_ends(w, part, count, before != 0)) {
-        part->chunk = part_left(part);
-        return 0;
-    }
     uint64_t now = os_ticks();
-    double taken_ns = ticks_ns(pool, before ? before + pool->tick_cost : w->looked, now);
-    if (ticks_ns(pool, w->looked, before ? before : now) > SPIN_NS)
+    double taken_ns = ticks_ns(w->pool, before ? before + w->pool->tick_cost : w->looked, now);
+    if (ticks_ns(w->pool, w->looked, before ? before : now) > SPIN_NS)
         w->alone_since = now; /* a pause: whoever was awake has gone to sleep meanwhile */
     chunk_adapt(part, count, taken_ns, !before, is_asked(w));
     if (part->divided && before)
@@ -189,6 +200,18 @@ static uint64_t part_look(struct worker *w, struct part *part, size_t count, uin
         w->guess_skip = w->guess_pause = 0; /* a guess would have been right */
     w->looked = now;
     return now;
+}
+
+/* The same, or 0, after finding out as much as is needed. */
+static inline uint64_t part_look(struct worker *w, struct part *part, size_t count, uint64_t before)
+{
+    if (seeded(w))
+        part->chunk = 1 + scopei_seed_draw(w, part_left(part));
+    else if (!part->divided && part_ends(w, part, count, before != 0))
+        part->chunk = part_left(part);
+    else
+        return part_measure(w, part, count, before);
+    return 0;
 }
 
 static void loop_helped(struct worker *w)
@@ -217,16 +240,33 @@ static bool few(const struct worker *w, size_t items)
     return items > 1 && w->pool->workers > 1 && items / FEW_PER_WORKER <= w->pool->workers;
 }
 
-/* A part whose items' cost is not known, before its first chunk.  An urgent one is divided though nobody may be idle just now:
- * who is so in a moment should find something. */
+/* Whether half of the part is to be offered before its first chunk, if its items' cost is not known.  Not if a division costs more
+ * than the fork, to somebody who is awake: he will find something else. */
+static bool part_guessed(const struct worker *w, const struct part *part)
+{
+    if (part->guess == GUESS_ANYBODY)
+        return true;
+    return part->guess == GUESS_AWAKE && !part->loop->split && is_asked(w) && few(w, part_left(part));
+}
+
+/* Such a part.  One that is for anybody is divided though nobody may be idle just now: who is so in a moment should find something. */
 static enum division part_guess(const struct worker *w, const struct part *part)
 {
-    if (!few(w, part_left(part)) || !(part->urgent || scopei_deque_requested(&w->deque)))
+    if (!few(w, part_left(part)))
         return DIVIDE_NOT;
     enum hunger hunger = scopei_idle_hunger(w);
-    if (part->urgent)
+    if (part->guess == GUESS_ANYBODY)
         return hunger == HUNGER_NONE ? DIVIDE_EARLY : DIVIDE_LOUDLY;
-    return hunger == HUNGER_AWAKE && !part->loop->split ? DIVIDE_EARLY : DIVIDE_NOT;
+    return hunger == HUNGER_AWAKE ? DIVIDE_EARLY : DIVIDE_NOT;
+}
+
+/* An offer to those who are awake would have been right. */
+static void guess_paid(struct worker *w, double taken_ns)
+{
+    double paid = taken_ns / VAIN_PAID_NS;
+    int64_t vain = VAIN_MOST - (int64_t)(paid < VAIN_PAID_MOST ? paid : VAIN_PAID_MOST);
+    if (w->vain > vain)
+        w->vain = vain;
 }
 
 /* A part whose items' cost is known, if it is. */
@@ -237,9 +277,11 @@ static enum division part_divide(struct worker *w, struct part *part)
     bool worth_wake = part->proven && left_ns >= WORTH_WAKE_NS;
     if (worth_wake)
         w->guess_skip = w->guess_pause = 0; /* a guess would have been right */
-    if (left_ns < WORTH_STEAL_NS + 4 * loop->split_ns || part_left(part) < 2)
+    if (left_ns < part_worth_ns(part) + 4 * loop->split_ns || part_left(part) < 2)
         return DIVIDE_NOT;
-    bool requested = scopei_deque_requested(&w->deque);
+    if (part->guess != GUESS_MANY)
+        guess_paid(w, left_ns);
+    bool requested = deque_requested(&w->deque);
     enum hunger hunger = requested ? scopei_idle_hunger(w) : HUNGER_NONE;
     if (hunger == HUNGER_AWAKE)
         return DIVIDE_QUIETLY;
@@ -270,8 +312,11 @@ static int part_run(struct scope *s, void *arg);
 
 static size_t part_middle(const struct part *part)
 {
-    size_t row = part->loop->row, middle = part->end - part_left(part) / 2;
-    return row && middle - part->begin >= row ? middle - middle % row : middle;
+    size_t row = part->loop->row, half = part_left(part) / 2, middle = part->end - half;
+    if (!row || half < row)
+        return middle;
+    size_t over = middle % row;
+    return over <= row / 2 ? middle - over : middle + (row - over);
 }
 
 /* Gives the far half away and runs the near one.  False: it could not be divided. */
@@ -321,17 +366,25 @@ int scopei_loop_code(const struct loop *loop, struct scope *s, int code)
     return failed;
 }
 
-/* past: what was said before the chunk that runs. */
-static int part_chunks(struct worker *w, struct scope *s, struct part *part, struct said *past)
+/* Runs the items up to end.  Returns what that does. */
+static inline int chunk_run(struct scope *s, struct part *part, size_t end)
 {
     struct loop *loop = part->loop;
-    bool wanted = is_asked(w), timed = part->item_ns > 0 || part->urgent || (few(w, part_left(part)) && wanted);
-    uint64_t before = timed ? os_ticks() : 0;
-    if (!timed && part->chunk == 1 && !wanted && !seeded(w))
-        part->chunk = CHUNK_QUIET;
-    enum division how = part->item_ns > 0 ? DIVIDE_NOT : part_guess(w, part);
+    struct scope_range chunk = {part->begin, end};
+    int code = loop->run(s, part, &chunk);
+    if (SCOPEI_UNLIKELY(code))
+        return scopei_loop_fail(loop, s, code, chunk);
+    part->begin = end;
+    return 0;
+}
+
+/* before: when the chunk before has ended, in ticks; 0: it is not known, or there is none.  past: what was said before the chunk
+ * that runs. */
+static int part_chunks(struct worker *w, struct scope *s, struct part *part, enum division how, uint64_t before,
+                       struct said *past)
+{
     int code;
-    while (part->begin < load_relaxed(&loop->stop)) { /* Relaxed: a late look costs one chunk. */
+    while (part->begin < load_relaxed(&part->loop->stop)) { /* Relaxed: a late look costs one chunk. */
         if (scope_cancelled(s))
             return SCOPE_ECANCELED;
         if (part->item_ns > 0)
@@ -343,12 +396,10 @@ static int part_chunks(struct worker *w, struct scope *s, struct part *part, str
         how = DIVIDE_NOT;
         if (SCOPEI_UNLIKELY(w->said_any))
             scopei_said_aside(w, past);
-        struct scope_range chunk = {part->begin, chunk_end(part)};
-        code = loop->run(s, part, &chunk);
+        size_t end = chunk_end(part), count = end - part->begin;
+        code = chunk_run(s, part, end);
         if (SCOPEI_UNLIKELY(code))
-            return scopei_loop_fail(loop, s, code, chunk);
-        size_t count = chunk.end - chunk.begin;
-        part->begin = chunk.end;
+            return code;
         if (part->begin == part->end) {
             if (part->divided && before && !seeded(w)) {
                 w->looked = os_ticks();
@@ -361,30 +412,50 @@ static int part_chunks(struct worker *w, struct scope *s, struct part *part, str
     return 0;
 }
 
+static int part_finish(struct worker *w, struct scope *s, struct part *part, enum division how, uint64_t before)
+{
+    struct said past = {.inner = NULL};
+    int code = part_chunks(w, s, part, how, before, &past);
+    scopei_said_back(w, &past);
+    return code;
+}
+
 static int part_run(struct scope *s, void *arg)
 {
     struct worker *w = worker_self();
     struct part *part = arg;
-    struct said past = {.inner = NULL};
     if (part->by != w) { /* It was stolen: nobody has left this worker alone until now. */
         part->by = w;
         w->looked = w->alone_since = os_ticks();
     }
     part_begin(part);
-    int code = part_chunks(w, s, part, &past);
-    scopei_said_back(w, &past);
-    return code;
+    bool known = part->item_ns > 0, guessed = part_guessed(w, part);
+    uint64_t before = known || guessed ? os_ticks() : 0;
+    return part_finish(w, s, part, guessed && !known ? part_guess(w, part) : DIVIDE_NOT, before);
 }
 
-/* True if few items are to be shared though nobody knows what they cost. */
-static bool loop_urgent(struct worker *w, size_t items)
+/* A loop that nobody is to hear of before it is known to be worth it.  Most of those end here, after two chunks. */
+static int loop_quiet(struct worker *w, struct scope *s, struct part *part)
+{
+    size_t count = is_asked(w) ? 1 : part_left(part) < CHUNK_QUIET ? part_left(part) : CHUNK_QUIET;
+    int code = scope_cancelled(s) ? SCOPE_ECANCELED : chunk_run(s, part, part->begin + count);
+    if (code || part_left(part) == 0)
+        return code;
+    uint64_t before = part_look(w, part, count, 0);
+    bool last = part->chunk == part_left(part) && part->begin < load_relaxed(&part->loop->stop); /* Relaxed: our own. */
+    if (!last || w->said_any)
+        return part_finish(w, s, part, DIVIDE_NOT, before);
+    return scope_cancelled(s) ? SCOPE_ECANCELED : chunk_run(s, part, part->end);
+}
+
+static enum guess loop_guess(struct worker *w, size_t items)
 {
     if (!few(w, items))
-        return false;
+        return GUESS_MANY;
     if (w->guess_skip == 0)
-        return true;
+        return GUESS_ANYBODY;
     w->guess_skip--;
-    return false;
+    return w->vain >= VAIN_MOST && items >= VAIN_ITEMS ? GUESS_VAIN : GUESS_AWAKE;
 }
 
 static void guess_learn(struct worker *w, double taken_ns)
@@ -398,22 +469,36 @@ static void guess_learn(struct worker *w, double taken_ns)
     w->guess_skip = w->guess_pause;
 }
 
+/* A loop of few items, of which half is offered at once to who may ask. */
+static int loop_offered(struct worker *w, struct scope *s, struct part *part)
+{
+    uint64_t begun = os_ticks();
+    int code = part_run(s, part);
+    double taken_ns = ticks_ns(w->pool, begun, os_ticks());
+    if (part->guess == GUESS_ANYBODY)
+        guess_learn(w, taken_ns);
+    else if (taken_ns >= WORTH_STEAL_NS)
+        guess_paid(w, taken_ns);
+    else if (part->divided && w->vain < VAIN_MOST)
+        w->vain++;
+    return code;
+}
+
 int scopei_loop_run(struct scope *s, struct part *part)
 {
     struct worker *w = worker_self();
-    size_t items = part_left(part);
-    if (items == 0)
+    if (part_left(part) == 0)
         return SCOPE_OK;
     part->chunk = 1;
     part->item_ns = 0;
     part->proven = part->offered = part->divided = false;
     part->begun = true;
     part->by = w;
-    part->urgent = loop_urgent(w, items);
-    uint64_t begun = part->urgent ? os_ticks() : 0;
-    int code = part_run(s, part);
-    if (part->urgent)
-        guess_learn(w, ticks_ns(w->pool, begun, os_ticks()));
+    part->guess = loop_guess(w, part_left(part));
+    bool offered = part_guessed(w, part);
+    int code = offered                    ? loop_offered(w, s, part)
+               : seeded(w) || w->said_any ? part_run(s, part)
+                                          : loop_quiet(w, s, part);
     return scopei_loop_code(part->loop, s, code);
 }
 

@@ -4,6 +4,10 @@
 
 #include "scope/scope.h"
 
+/* Who is offered half of a part before it is known what its items cost, if they ask: nobody, as there are many, or as that was in vain
+ * of late; who is awake; or sleepers, too. */
+enum guess { GUESS_MANY, GUESS_VAIN, GUESS_AWAKE, GUESS_ANYBODY };
+
 /* What is left for one task to do: the owner's alone, while it runs. */
 struct part {
     struct loop *loop;
@@ -12,10 +16,10 @@ struct part {
     size_t chunk;   /* how many items to run before looking up */
     double item_ns; /* how long an item has taken of late, here or in another part; 0: not known */
     bool proven;    /* that is no accident: a chunk took long enough, here or before this part was divided off */
-    bool urgent;    /* to be divided at once, though it is not known whether it is worth it */
-    bool offered;   /* nobody was told of the part that was divided from it last */
-    bool divided;   /* there are other parts: what is learnt here is of use to them */
-    bool begun;     /* somebody runs it */
+    enum guess guess;
+    bool offered;            /* nobody was told of the part that was divided from it last */
+    bool divided;            /* there are other parts: what is learnt here is of use to them */
+    bool begun;              /* somebody runs it */
     const struct worker *by; /* who that is, or who has made it */
     /* The algorithm's */
     void *memory;

@@ -23,10 +23,13 @@ static size_t divide_up(size_t a, size_t b)
     return a / b + (a % b != 0);
 }
 
+/* A fitting one is rounded up, by a quarter at most, to a multiple of a power of two, so that vectors fit. */
 static size_t block_length(size_t items, size_t wanted)
 {
-    size_t fitting = items / BLOCKS_LEAST < BLOCK_MOST ? items / BLOCKS_LEAST : BLOCK_MOST;
-    return wanted ? wanted : fitting ? fitting : 1;
+    size_t fitting = items / BLOCKS_LEAST < BLOCK_MOST ? items / BLOCKS_LEAST : BLOCK_MOST, unit = 1;
+    while (8 * unit <= fitting)
+        unit *= 2;
+    return wanted ? wanted : fitting ? divide_up(fitting, unit) * unit : 1;
 }
 
 /* The items of block i of those that items is cut into. */
@@ -54,7 +57,8 @@ static inline void value_copy(void *to, const void *from, size_t size)
 
 /* ------------------------------------------------------------------------------------------------------------ Reduce */
 
-/* Of a part, memory has the values of its nodes from left to right, count says how many, and origin is its first block. */
+/* Of a part, memory has the values of its nodes from left to right, count says how many bytes they take, and origin is its first
+ * block. */
 struct reduce {
     const struct scope_reduction *what;
     struct scope_range items;
@@ -72,41 +76,40 @@ static size_t values_size(const struct reduce *reduce)
     return nodes * reduce->stride;
 }
 
-static char *value_at(const struct reduce *reduce, const struct part *part, size_t i)
+static char *values_end(const struct part *part)
 {
-    return (char *)part->memory + i * reduce->stride;
+    return (char *)part->memory + part->count;
 }
 
-/* The last of part's n nodes is one of length blocks that ends before block end: adds up what it completes.  Returns how many
- * there are then. */
-static inline size_t nodes_settle(const struct reduce *reduce, const struct part *part, size_t n, size_t end,
-                                  size_t length)
+/* The last of part's nodes, whose values end there, is one of length blocks that ends before block end: adds up what it completes.
+ * Returns where values end then. */
+static inline char *nodes_settle(const struct reduce *reduce, const struct part *part, char *last, size_t end,
+                                 size_t length)
 {
     const struct scope_reduction *what = reduce->what;
     for (length *= 2; !(end & (length - 1)) && end - part->origin >= length; length *= 2) {
-        char *last = value_at(reduce, part, --n);
+        last -= reduce->stride;
         what->combine(last - reduce->stride, last, what->arg);
     }
-    return n;
+    return last;
 }
 
 static int reduce_run(struct scope *s, struct part *part, struct scope_range *chunk)
 {
     const struct reduce *reduce = part->loop->what;
     const struct scope_reduction *what = reduce->what;
-    size_t n = part->count;
+    char *value = values_end(part);
     for (size_t i = chunk->begin; i < chunk->end; i++) {
         struct scope_range items = block_items(reduce->items, reduce->block, i);
-        char *value = value_at(reduce, part, n);
         value_copy(value, what->identity, what->size);
         int code = what->map(s, items.begin, items.end, value, what->arg);
         if (SCOPEI_UNLIKELY(code)) {
             *chunk = items;
             return code;
         }
-        n = nodes_settle(reduce, part, n + 1, i + 1, 1);
+        value = nodes_settle(reduce, part, value + reduce->stride, i + 1, 1);
     }
-    part->count = n;
+    part->count = (size_t)(value - (char *)part->memory);
     return 0;
 }
 
@@ -132,14 +135,15 @@ static void reduce_join(struct part *near, struct part *far)
 {
     const struct reduce *reduce = near->loop->what;
     const char *more = far->memory;
-    size_t n = near->count, length, end = part_done(near) && part_done(far) ? far->end : 0;
+    char *value = values_end(near);
+    size_t length, end = part_done(near) && part_done(far) ? far->end : 0;
     for (size_t block = far->origin; block < end; more += reduce->stride) {
         length = node_length(block, end);
         block += length;
-        value_copy(value_at(reduce, near, n), more, reduce->what->size);
-        n = nodes_settle(reduce, near, n + 1, block, length);
+        value_copy(value, more, reduce->what->size);
+        value = nodes_settle(reduce, near, value + reduce->stride, block, length);
     }
-    near->count = n;
+    near->count = (size_t)(value - (char *)near->memory);
     if (part_done(near)) {
         near->begin = far->begin;
         near->end = far->end;
@@ -153,8 +157,8 @@ static int reduce_work(struct scope *s, void *arg)
     const struct reduce *reduce = part->loop->what;
     const struct scope_reduction *what = reduce->what;
     int code = scopei_loop_run(s, part);
-    for (char *last; !code && part->count > 1; part->count--) {
-        last = value_at(reduce, part, part->count - 1);
+    for (; !code && part->count > reduce->stride; part->count -= reduce->stride) {
+        char *last = values_end(part) - reduce->stride;
         what->combine(last - reduce->stride, last, what->arg);
     }
     return code;

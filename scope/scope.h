@@ -199,6 +199,8 @@ struct opening {
 /* The same as scope_block_begin. */
 struct scope_block scopei_block_open(const struct opening *opening, int *status);
 
+/* ----------------------------------------------------------------------------------------------------------- spawn.c */
+
 /* A slot for a task of w's innermost node, to be filled, and followed by scopei_attend if it is slow; NULL: the deque is full. */
 struct slot *scopei_slot(struct worker *w, bool *slow);
 

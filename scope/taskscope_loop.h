@@ -99,8 +99,8 @@ struct scope_reduction {
     void (*combine)(void *left, const void *right, void *arg);
     void *arg;
     size_t
-        block; /* how many items map is given at a time, at most.  0: 1 to 1024, so that there are 32 blocks.  For few items
-                   * that take long, say 1 */
+        block; /* how many items map is given at a time, at most.  0: 1 to 1024, so that there are 26 blocks or more.  For few
+                   * items that take long, say 1 */
 };
 
 /* Sets *result to the sum of the items [begin, end), or to the identity if there are none.  Unchanged if it fails.

@@ -171,35 +171,35 @@ static void capacity_one_is_enough(void)
 static void request_fails_push_and_pop_until_cleared(void)
 {
     start(8, 0);
-    CHECK(!scopei_deque_requested(&d));
+    CHECK(!deque_requested(&d));
     scopei_deque_request(&d); /* while bottom is 0: the poison of limit is 0, too */
-    CHECK(scopei_deque_requested(&d));
+    CHECK(deque_requested(&d));
     for (int again = 0; again < 3; again++) {
         CHECK(!push(1));
         CHECK_EQ_INT(pop(), -1);
     }
     fill(deque_push_anyway(&d), 1);
     fill(deque_push_anyway(&d), 2);
-    CHECK(scopei_deque_requested(&d));
+    CHECK(deque_requested(&d));
     CHECK_EQ_INT(pop(), -1);
     CHECK_EQ_INT(value_of(deque_pop_anyway(&d)), 2);
     scopei_deque_publish(&d, 1); /* publishing is no answer by itself: the poison stays */
-    CHECK(scopei_deque_requested(&d));
+    CHECK(deque_requested(&d));
     CHECK(!push(3));
     CHECK_EQ_INT(take(), 1); /* nor is taking back */
-    CHECK(scopei_deque_requested(&d));
+    CHECK(deque_requested(&d));
     CHECK(scopei_deque_reset(&d, slots));
-    CHECK(scopei_deque_requested(&d));
+    CHECK(deque_requested(&d));
     CHECK_EQ_INT(pop(), -1);
     scopei_deque_clear(&d, 8);
-    CHECK(!scopei_deque_requested(&d));
+    CHECK(!deque_requested(&d));
     CHECK(push(4));
     CHECK_EQ_INT(pop(), 4);
     CHECK_EQ_INT(pop(), -1);
     scopei_deque_request(&d);
     scopei_deque_request(&d);
     scopei_deque_clear(&d, 8);
-    CHECK(!scopei_deque_requested(&d)); /* not counted */
+    CHECK(!deque_requested(&d)); /* not counted */
 }
 
 static void clear_opens_a_window_of_pushes(void)
@@ -210,8 +210,8 @@ static void clear_opens_a_window_of_pushes(void)
     for (uint64_t v = 1; v <= 3; v++)
         CHECK(push(v));
     CHECK(!push(4));
-    CHECK(!scopei_deque_requested(&d)); /* a closed window is no request */
-    CHECK_EQ_INT(pop(), 3);             /* and no obstacle to pops */
+    CHECK(!deque_requested(&d)); /* a closed window is no request */
+    CHECK_EQ_INT(pop(), 3);      /* and no obstacle to pops */
     CHECK(push(5));
     CHECK(!push(6));
     scopei_deque_clear(&d, 100); /* more than there is room for */
@@ -450,7 +450,7 @@ static void random_operations_agree_with_a_list(void)
             model_step(&random, step, capacity);
             bool same = CHECK_EQ_INT(d.bottom - d.slots, model.bottom);
             same &= CHECK_EQ_INT(deque_private(&d), model.count - model.published);
-            same &= CHECK(scopei_deque_requested(&d) == model.requested);
+            same &= CHECK(deque_requested(&d) == model.requested);
             same &= CHECK(scopei_deque_stealable(&d) == model.published);
             if (!same || atomic_load(&check_bad)) {
                 printf("# seed %" PRIu64 ", step %" PRIu64 "\n", seed, step);

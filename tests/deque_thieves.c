@@ -129,7 +129,7 @@ static void owner_push(uint64_t id, uint64_t capacity, uint64_t *random)
 {
     struct slot *slot = deque_push(&d);
     while (!slot) {
-        if (scopei_deque_requested(&d))
+        if (deque_requested(&d))
             scopei_deque_clear(&d, 1 + xorshift(random) % 4);
         if ((uint64_t)(d.bottom - d.slots) < capacity)
             slot = deque_push_anyway(&d);

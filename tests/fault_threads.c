@@ -219,7 +219,7 @@ static int cancels(struct scope *s, void *arg)
     struct cancellation *cancellation = arg;
     const struct scope_pool *pool = worker_self()->pool;
     while (load_acquire(&pool->idle.searching) + load_acquire(&pool->idle.sleeping) == 0 ||
-           !scopei_deque_requested(&worker_self()->deque))
+           !deque_requested(&worker_self()->deque))
         sched_yield();
     CHECK(scope_spawn(s, opens_until_cancelled, cancellation) == SCOPE_OK);
     for (unsigned i = 1; !atomic_load(&cancellation->begun); i++)

@@ -30,7 +30,7 @@ static int meet(struct scope *s, void *arg)
 static void await_sleepers(const struct scope_pool *pool, unsigned sleepers)
 {
     uint64_t earned = scopei_now_ns() + 3000 * sleepers;
-    while (load_acquire(&pool->idle.sleeping) != sleepers || !scopei_deque_requested(&worker_self()->deque) ||
+    while (load_acquire(&pool->idle.sleeping) != sleepers || !deque_requested(&worker_self()->deque) ||
            scopei_now_ns() < earned)
         sched_yield();
 }

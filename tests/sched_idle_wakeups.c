@@ -37,7 +37,7 @@ static void await(const atomic_uint *word, unsigned value)
 /* Also that sleepers leave the others' deques poisoned: if they do not, this hangs. */
 static void await_request(void)
 {
-    while (!scopei_deque_requested(&worker_self()->deque))
+    while (!deque_requested(&worker_self()->deque))
         sched_yield();
 }
 

@@ -191,7 +191,7 @@ static int until_entered(struct scope *s, void *arg)
 static int leaves_one_behind(struct scope *s, void *arg)
 {
     struct meeting *meeting = arg;
-    while (!scopei_deque_requested(&worker_self()->deque) || load_acquire(&small->idle.sleeping) != 1)
+    while (!deque_requested(&worker_self()->deque) || load_acquire(&small->idle.sleeping) != 1)
         sched_yield();
     CHECK(scope_spawn(s, until_entered, meeting) == SCOPE_OK);
     CHECK(scope_spawn(s, set, &meeting->second) == SCOPE_OK);
@@ -228,7 +228,7 @@ static void leaving_guest_gives_its_worker_back_awake(void)
 static int spawns_while_a_guest_enters(struct scope *s, void *arg)
 {
     struct meeting *meeting = arg;
-    while (!scopei_deque_requested(&worker_self()->deque) || load_acquire(&small->idle.sleeping) == 0 ||
+    while (!deque_requested(&worker_self()->deque) || load_acquire(&small->idle.sleeping) == 0 ||
            load_acquire(&small->idle.waiting) != 1)
         sched_yield();
     CHECK(scope_spawn(s, set, &meeting->second) == SCOPE_OK);
@@ -240,7 +240,7 @@ static int spawns_while_a_guest_enters(struct scope *s, void *arg)
 
 static int waits(struct scope *s, void *arg)
 {
-    while (!scopei_deque_requested(&worker_self()->deque) || load_acquire(&small->idle.sleeping) != 2)
+    while (!deque_requested(&worker_self()->deque) || load_acquire(&small->idle.sleeping) != 2)
         sched_yield();
     CHECK(scope_spawn(s, spawns_while_a_guest_enters, arg) == SCOPE_OK);
     while (deque_private(&worker_self()->deque) || scopei_deque_stealable(&worker_self()->deque))

@@ -269,6 +269,42 @@ static void for_cheap_loop_after_a_pause_wakes_nobody(void)
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
+/* Loops of few cheap items, which are soon no longer offered to anybody, and run in two chunks, do not keep one of few long items that
+ * comes after them from being looked at after each. */
+#define VAIN_LOOPS 200
+#define FEW_ITEMS 10
+
+static atomic_bool lumped;
+
+static int long_items(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    (void)s, (void)arg;
+    for (size_t i = begin; i < end; i++)
+        burn(30);
+    if (end - begin > 1)
+        atomic_store(&lumped, true);
+    return 0;
+}
+
+static void for_few_long_items_after_cheap_ones_are_looked_at(void)
+{
+    static uint64_t value[FEW_ITEMS];
+    struct scope_pool *pool = pool_at_least(2);
+    struct scope_options options = options_of(pool);
+    int looked_at = 0;
+    SCOPE(s, &options, NULL)
+    for (int i = 0; i < SHORT_TRIES; i++) {
+        for (int k = 0; k < VAIN_LOOPS; k++)
+            CHECK_EQ_INT(scope_for(s, 0, FEW_ITEMS, cheap_items, value), SCOPE_OK);
+        atomic_store(&lumped, false);
+        CHECK_EQ_INT(scope_for(s, 0, FEW_ITEMS, long_items, NULL), SCOPE_OK);
+        looked_at += !atomic_load(&lumped);
+    }
+    printf("# looked at %d of %d\n", looked_at, SHORT_TRIES);
+    CHECK(looked_at > SHORT_TRIES / 2);
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
 /* While one item takes long, all others are run by whoever is idle: it waits for them. */
 static atomic_uint others;
 
@@ -950,6 +986,7 @@ int main(void)
         check_skip("for_cheap_loop_after_a_pause_wakes_nobody", "new memory and code take much longer here");
     else
         check_run("for_cheap_loop_after_a_pause_wakes_nobody", for_cheap_loop_after_a_pause_wakes_nobody);
+    check_run("for_few_long_items_after_cheap_ones_are_looked_at", for_few_long_items_after_cheap_ones_are_looked_at);
     check_run("for_long_item_hides_no_others", for_long_item_hides_no_others);
     check_run("for_one_item_a_worker_all_at_once", for_one_item_a_worker_all_at_once);
     check_run("for_small_loops_in_a_row_each_item_once", for_small_loops_in_a_row_each_item_once);

@@ -221,7 +221,7 @@ static void attend(void)
 static void attend_requests(void)
 {
     for (unsigned i = 0; i < 2; i++)
-        if (scopei_deque_requested(&deque))
+        if (deque_requested(&deque))
             attend();
     attend();
 }
@@ -236,7 +236,7 @@ static void begin_requested(void)
 
 static void request_finish(void)
 {
-    MUST(seen_hungry || scopei_deque_requested(&deque));
+    MUST(seen_hungry || deque_requested(&deque));
 }
 
 /* A thief that takes the last published task asks for the next, which is then published, or asked for still. */
@@ -261,7 +261,7 @@ static void publish_take_look(void)
 static void look_finish(void)
 {
     finish();
-    MUST(asked || scopei_deque_requested(&deque) || !scopei_deque_starved(&deque));
+    MUST(asked || deque_requested(&deque) || !scopei_deque_starved(&deque));
 }
 
 static void publish_when_starved(void)
@@ -270,7 +270,7 @@ static void publish_when_starved(void)
     push();
     scopei_deque_publish(&deque, 1);
     for (unsigned i = 0; i < 2; i++)
-        if (scopei_deque_requested(&deque)) {
+        if (deque_requested(&deque)) {
             scopei_deque_clear(&deque, 2);
             if (deque_private(&deque) && scopei_deque_starved(&deque))
                 scopei_deque_publish(&deque, 1);
@@ -280,7 +280,7 @@ static void publish_when_starved(void)
 static void starved_finish(void)
 {
     finish();
-    MUST(scopei_deque_requested(&deque) || !scopei_deque_starved(&deque) || !deque_private(&deque));
+    MUST(deque_requested(&deque) || !scopei_deque_starved(&deque) || !deque_private(&deque));
 }
 
 /* Pops and pushes as the inline functions do, while somebody asks: tasks that are published are never popped plainly. */
@@ -290,7 +290,7 @@ static void pop_under_request(void)
     push();
     scopei_deque_publish(&deque, 1);
     (void)pop();
-    if (scopei_deque_requested(&deque))
+    if (deque_requested(&deque))
         scopei_deque_clear(&deque, 2);
     struct slot *slot = deque_push(&deque);
     if (slot)

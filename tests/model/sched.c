@@ -331,7 +331,7 @@ static void publish_when_starved(void)
     push(guest[0]);
     scopei_deque_publish(d, 1);
     for (unsigned i = 0; i < 2; i++)
-        if (scopei_deque_requested(d)) {
+        if (deque_requested(d)) {
             scopei_deque_clear(d, 2);
             if (deque_private(d) && scopei_deque_starved(d))
                 scopei_deque_publish(d, 1);
@@ -346,7 +346,7 @@ static void steal_once(void)
 static void starved_finish(void)
 {
     const struct deque *d = &guest[0]->deque;
-    MUST(scopei_deque_requested(d) || !scopei_deque_starved(d) || !deque_private(d));
+    MUST(deque_requested(d) || !scopei_deque_starved(d) || !deque_private(d));
 }
 
 static void requested_two_guests(void)
@@ -369,7 +369,7 @@ static void take_back_and_look(void)
 static void look_finish(void)
 {
     const struct deque *d = &guest[0]->deque;
-    MUST(seen || scopei_deque_requested(d) || !scopei_deque_starved(d));
+    MUST(seen || deque_requested(d) || !scopei_deque_starved(d));
 }
 
 /* The owner looks at requests now and then, as pushes and pops do, and computes. */
@@ -378,7 +378,7 @@ static void attend_twice(void)
     worker_self_set(guest[0]);
     push(guest[0]);
     for (unsigned i = 0; i < 2; i++) {
-        if (scopei_deque_requested(&guest[0]->deque))
+        if (deque_requested(&guest[0]->deque))
             scopei_attend(guest[0]);
         os_pause();
     }
@@ -391,7 +391,7 @@ static void attended_finish(void)
     bool awake = load_relaxed(&pool->idle.searching) > 0;
     for (unsigned i = 0; i < pool->workers; i++)
         awake |= load_relaxed_u32(&pool->slot[i]->parker.state) != PARKER_ASLEEP;
-    MUST(awake || scopei_deque_requested(d) || !deque_private(d));
+    MUST(awake || deque_requested(d) || !deque_private(d));
     MUST(awake || scopei_deque_starved(d));
 }
 
@@ -495,7 +495,7 @@ static void take_one_and_compute(void)
     worker_self_set(guest[0]);
     (void)scopei_pop_slow(guest[0]);
     while (load_relaxed(&begun) < 3) {
-        if (scopei_deque_requested(&guest[0]->deque))
+        if (deque_requested(&guest[0]->deque))
             scopei_attend(guest[0]);
         os_pause();
     }
