@@ -16,7 +16,7 @@
  * look was: if not long, the item was cheap.
  *
  * A loop of few items is another matter, since each may take long, and all others would wait for the first of them.  So its far
- * half is offered before its cost is known: to those who are awake for little (a fence, a swing, and a cache line that goes to and
+ * half is offered before its cost is known: to those who are awake for little (a fence, a swing, and cache lines that go to and
  * fro), and who leave it alone for a moment; to sleepers for the price of a wake-up.  If that was a wrong guess the next loops
  * wake nobody, more of them each time; after some wrong guesses they are not offered to anybody before their first items have shown
  * what they cost. */
@@ -73,10 +73,11 @@
 #define GUESS_PAUSE_MOST ((uint64_t)1 << 20)
 
 /* After so many of them that were offered in vain to those who are awake the next ones are not, but for those of so few items that to
- * wait for the first would be bad.  One that turns out to be worth it pays for others: one for each so many nanoseconds, which is
- * a tenth of them, and up to the most. */
+ * wait for the first would be bad, and one in so many.  One that turns out to be worth it pays for others: one for each so many
+ * nanoseconds, which is a tenth of them, and up to the most. */
 #define VAIN_MOST 64
 #define VAIN_ITEMS 4
+#define VAIN_RETRY 256
 #define VAIN_PAID_NS 1000
 #define VAIN_PAID_MOST 1e6
 
@@ -246,7 +247,8 @@ static bool part_guessed(const struct worker *w, const struct part *part)
 {
     if (part->guess == GUESS_ANYBODY)
         return true;
-    return part->guess == GUESS_AWAKE && !part->loop->split && is_asked(w) && few(w, part_left(part));
+    return part->guess == GUESS_AWAKE && !part->loop->split && deque_requested(&w->deque) &&
+           scopei_idle_hunger(w) == HUNGER_AWAKE && few(w, part_left(part));
 }
 
 /* Such a part.  One that is for anybody is divided though nobody may be idle just now: who is so in a moment should find something. */
@@ -254,10 +256,7 @@ static enum division part_guess(const struct worker *w, const struct part *part)
 {
     if (!few(w, part_left(part)))
         return DIVIDE_NOT;
-    enum hunger hunger = scopei_idle_hunger(w);
-    if (part->guess == GUESS_ANYBODY)
-        return hunger == HUNGER_NONE ? DIVIDE_EARLY : DIVIDE_LOUDLY;
-    return hunger == HUNGER_AWAKE ? DIVIDE_EARLY : DIVIDE_NOT;
+    return part->guess == GUESS_AWAKE || scopei_idle_hunger(w) == HUNGER_NONE ? DIVIDE_EARLY : DIVIDE_LOUDLY;
 }
 
 /* An offer to those who are awake would have been right. */
@@ -338,8 +337,10 @@ static bool part_split(struct worker *w, struct scope *s, struct part *near, enu
         *code = scopei_fork2_offer(w, part_run, &far, part_run, near, how == DIVIDE_EARLY);
     else
         *code = scope_fork2(s, part_run, &far, part_run, near);
-    if (far.by != w)
+    if (far.by != w) {
+        near->helped = true;
         loop_helped(w);
+    }
     if (loop->join)
         loop->join(near, &far);
     return true;
@@ -434,14 +435,16 @@ static int part_run(struct scope *s, void *arg)
     return part_finish(w, s, part, guessed && !known ? part_guess(w, part) : DIVIDE_NOT, before);
 }
 
-/* A loop that nobody is to hear of before it is known to be worth it.  Most of those end here, after two chunks. */
+/* A loop that nobody is to hear of before it is known to be worth it.  Most of those end here, after two chunks.  If each of a few
+ * items may take long, and somebody waits for that, the first is timed. */
 static int loop_quiet(struct worker *w, struct scope *s, struct part *part)
 {
-    size_t count = is_asked(w) ? 1 : part_left(part) < CHUNK_QUIET ? part_left(part) : CHUNK_QUIET;
-    int code = scope_cancelled(s) ? SCOPE_ECANCELED : chunk_run(s, part, part->begin + count);
+    uint64_t before = part->chunk == 1 && part->guess != GUESS_MANY ? os_ticks() : 0;
+    size_t end = chunk_end(part), count = end - part->begin;
+    int code = scope_cancelled(s) ? SCOPE_ECANCELED : chunk_run(s, part, end);
     if (code || part_left(part) == 0)
         return code;
-    uint64_t before = part_look(w, part, count, 0);
+    before = part_look(w, part, count, before);
     bool last = part->chunk == part_left(part) && part->begin < load_relaxed(&part->loop->stop); /* Relaxed: our own. */
     if (!last || w->said_any)
         return part_finish(w, s, part, DIVIDE_NOT, before);
@@ -454,8 +457,8 @@ static enum guess loop_guess(struct worker *w, size_t items)
         return GUESS_MANY;
     if (w->guess_skip == 0)
         return GUESS_ANYBODY;
-    w->guess_skip--;
-    return w->vain >= VAIN_MOST && items >= VAIN_ITEMS ? GUESS_VAIN : GUESS_AWAKE;
+    bool retry = w->guess_skip-- % VAIN_RETRY == 0;
+    return w->vain >= VAIN_MOST && items >= VAIN_ITEMS && !retry ? GUESS_VAIN : GUESS_AWAKE;
 }
 
 static void guess_learn(struct worker *w, double taken_ns)
@@ -477,9 +480,9 @@ static int loop_offered(struct worker *w, struct scope *s, struct part *part)
     double taken_ns = ticks_ns(w->pool, begun, os_ticks());
     if (part->guess == GUESS_ANYBODY)
         guess_learn(w, taken_ns);
-    else if (taken_ns >= WORTH_STEAL_NS)
+    if (taken_ns >= WORTH_STEAL_NS)
         guess_paid(w, taken_ns);
-    else if (part->divided && w->vain < VAIN_MOST)
+    else if (part->divided && !part->helped && w->vain < VAIN_MOST)
         w->vain++;
     return code;
 }
@@ -489,13 +492,13 @@ int scopei_loop_run(struct scope *s, struct part *part)
     struct worker *w = worker_self();
     if (part_left(part) == 0)
         return SCOPE_OK;
-    part->chunk = 1;
     part->item_ns = 0;
-    part->proven = part->offered = part->divided = false;
+    part->proven = part->offered = part->divided = part->helped = false;
     part->begun = true;
     part->by = w;
     part->guess = loop_guess(w, part_left(part));
     bool offered = part_guessed(w, part);
+    part->chunk = offered || seeded(w) || is_asked(w) ? 1 : CHUNK_QUIET;
     int code = offered                    ? loop_offered(w, s, part)
                : seeded(w) || w->said_any ? part_run(s, part)
                                           : loop_quiet(w, s, part);

@@ -19,6 +19,7 @@ struct part {
     enum guess guess;
     bool offered;            /* nobody was told of the part that was divided from it last */
     bool divided;            /* there are other parts: what is learnt here is of use to them */
+    bool helped;             /* somebody else has run one that was divided from it */
     bool begun;              /* somebody runs it */
     const struct worker *by; /* who that is, or who has made it */
     /* The algorithm's */

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define BLOCK_MOST 1024
-#define BLOCKS_LEAST 32
+#define BLOCKS_ABOUT 32
 #define SCAN_BLOCKS_MOST ((size_t)1 << 20)
 
 /* Bytes of values that need no memory of the heap: of a reduction of 2^20 blocks of 32 bytes; one value of a scan. */
@@ -26,7 +26,7 @@ static size_t divide_up(size_t a, size_t b)
 /* A fitting one is rounded up, by a quarter at most, to a multiple of a power of two, so that vectors fit. */
 static size_t block_length(size_t items, size_t wanted)
 {
-    size_t fitting = items / BLOCKS_LEAST < BLOCK_MOST ? items / BLOCKS_LEAST : BLOCK_MOST, unit = 1;
+    size_t fitting = items / BLOCKS_ABOUT < BLOCK_MOST ? items / BLOCKS_ABOUT : BLOCK_MOST, unit = 1;
     while (8 * unit <= fitting)
         unit *= 2;
     return wanted ? wanted : fitting ? divide_up(fitting, unit) * unit : 1;

@@ -99,7 +99,7 @@ struct scope_reduction {
     void (*combine)(void *left, const void *right, void *arg);
     void *arg;
     size_t
-        block; /* how many items map is given at a time, at most.  0: 1 to 1024, so that there are 26 blocks or more.  For few
+        block; /* how many items map is given at a time, at most.  0: 1 to 1024, so that there are 26 blocks or more if there are as many items.  For few
                    * items that take long, say 1 */
 };
 
