@@ -1,9 +1,10 @@
-/* How long it takes until all workers of an idle pool are at work: N rounds, each of which begins a scope in which each
- * worker is to run one task, and no task ends before all have started.  Only the time until the last has started
- * counts, not that of 2 ms before a round in which the pool has nothing to do.  Parameters: N. */
+/* How long it takes until all workers of an idle pool are at work at the same time: N rounds, each of which begins a scope in
+ * which each worker is to run one task, and the tasks meet ten times, so that two that share a core, by turns, take long.  Only the
+ * time until the last meeting counts, not that of 2 ms before a round in which the pool has nothing to do.  Parameters: N. */
 #include "bench/runtime/runtime.h"
 
 #define BUSY_IDLE 2 /* ms */
+#define BUSY_MEETINGS 10
 
 static long busy_n, busy_rounds;
 static double busy_begun, busy_total;
@@ -30,7 +31,12 @@ static inline void busy_idle(void)
 /* The task. */
 static inline void busy_meet(void)
 {
-    if (runtime_meet()) {
+    long last = (long)runtime_workers * BUSY_MEETINGS, here = 0;
+    for (long i = 1; i <= BUSY_MEETINGS; i++) {
+        here = runtime_increment(&runtime_here);
+        runtime_compute(&runtime_here, (long)runtime_workers * i);
+    }
+    if (here == last) {
         busy_total += runtime_now() - busy_begun;
         busy_rounds++;
     }

@@ -54,16 +54,28 @@ static inline long runtime_increment(long *count)
     return __atomic_add_fetch(count, 1, __ATOMIC_ACQ_REL);
 }
 
-/* Spins until count has reached value. */
+static inline void runtime_pause(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* Spins until count has reached value, and lets others have the core meanwhile. */
 static inline void runtime_wait(const long *count, long value)
 {
     for (unsigned spins = 1; runtime_load(count) < value; spins++) {
-#if defined(__x86_64__)
-        __builtin_ia32_pause();
-#endif
+        runtime_pause();
         if (spins % RUNTIME_SPINS == 0)
             sched_yield();
     }
+}
+
+/* The same, but keeps the core, as a program does that computes. */
+static inline void runtime_compute(const long *count, long value)
+{
+    while (runtime_load(count) < value)
+        runtime_pause();
 }
 
 /* Waits until every worker is here.  Returns true to the last one.  Before a meeting runtime_here must be 0. */

@@ -1,6 +1,6 @@
 /* How long it takes from making a task available until a worker starts it, while all other workers have had nothing to
  * do for 2 ms, which not every runtime takes as a reason to sleep.  N rounds, in each of which the owner waits so long,
- * spawns a task and spins until somebody else has started it.  Only the time from before the spawn to the start counts.
+ * spawns a task and computes until somebody else has started it.  Only the time from before the spawn to the start counts.
  * Parameters: N. */
 #include "bench/runtime/runtime.h"
 
@@ -42,7 +42,7 @@ static inline void wake_start(void)
 /* The owner, after a spawn: so many tasks must have started. */
 static inline void wake_wait(long tasks)
 {
-    runtime_wait(&wake_started, tasks);
+    runtime_compute(&wake_started, tasks);
 }
 
 static bool wake_verify(void)
