@@ -311,11 +311,8 @@ static int part_run(struct scope *s, void *arg);
 
 static size_t part_middle(const struct part *part)
 {
-    size_t row = part->loop->row, half = part_left(part) / 2, middle = part->end - half;
-    if (!row || half < row)
-        return middle;
-    size_t over = middle % row;
-    return over <= row / 2 ? middle - over : middle + (row - over);
+    size_t row = part->loop->row, middle = part->end - part_left(part) / 2;
+    return row && middle - part->begin >= row ? middle - middle % row : middle;
 }
 
 /* Gives the far half away and runs the near one.  False: it could not be divided. */

@@ -46,7 +46,7 @@ struct loop {
 #define LOOP_NO_STOP UINT64_MAX
 
 /* For row: so that vectors of an aligned array are not cut. */
-#define LOOP_ALIGN 64
+#define LOOP_ALIGN 16
 
 /* What it costs to touch new memory, and to go over it once more. */
 static inline double split_cost(size_t bytes)
