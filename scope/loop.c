@@ -11,7 +11,7 @@
  * part: the first may have been of an item that was not like the others.
  *
  * How long a chunk may be is found by growing them.  The clock cannot be read for each item, as a look at it costs as much as 80
- * items of a cheap loop (24 ns on the machine of bench/results); and not at the beginning and after the first item, as that
+ * items of a cheap loop (24 ns on the machine of bench/results/epyc); and not at the beginning and after the first item, as that
  * would be felt in a loop of 100.  So the first look is after the first item, and says no more than how long ago the worker's last
  * look was: if not long, the item was cheap.
  *
@@ -248,13 +248,13 @@ static bool part_guessed(const struct worker *w, const struct part *part)
     if (part->guess == GUESS_ANYBODY)
         return true;
     return part->guess == GUESS_AWAKE && !part->loop->split && deque_requested(&w->deque) &&
-           scopei_idle_hunger(w) == HUNGER_AWAKE && few(w, part_left(part));
+           scopei_idle_hunger(w) == HUNGER_AWAKE && part_left(part) > 1;
 }
 
 /* Such a part.  One that is for anybody is divided though nobody may be idle just now: who is so in a moment should find something. */
 static enum division part_guess(const struct worker *w, const struct part *part)
 {
-    if (!few(w, part_left(part)))
+    if (part_left(part) < 2)
         return DIVIDE_NOT;
     return part->guess == GUESS_AWAKE || scopei_idle_hunger(w) == HUNGER_NONE ? DIVIDE_EARLY : DIVIDE_LOUDLY;
 }
