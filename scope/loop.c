@@ -6,9 +6,12 @@
  * word.
  *
  * A worker that is inside a long item does not look, and what is left behind that item would wait for it.  So the parts of a loop that
- * was found to be long are divided before they are run, and shown, whoever asks: half, a quarter, and so on, down to some 20 us.  (Not
+ * was found to be long are divided before they are run, and shown, whoever asks: half, a quarter, and so on, down to some 30 us.  (Not
  * if a division costs more than the fork: loop->split.)  Nearly all of them come back unstolen, and go by the newest measurement in any
  * part: the first may have been of an item that was not like the others.
+ *
+ * In a loop of many items all that is not known before some of them have run, and meanwhile who asks waits.  So when the last few loops
+ * were shared with who asked, the next one is taken to be as long as the last, and divided before its first item.
  *
  * How long a chunk may be is found by growing them.  The clock cannot be read for each item, as a look at it costs as much as 80
  * items of a cheap loop (24 ns on the machine of bench/results/epyc); and not at the beginning and after the first item, as that
@@ -35,7 +38,9 @@
  * reading the clock would be felt (1 %), above, those who ask would wait. */
 #define CHUNK_LEAST_NS 2000
 #define CHUNK_MOST_NS 10000
+#define CHUNK_SHOWN_NS 20000 /* if those who ask find other parts of the loop */
 #define CHUNK_SHARE 8
+#define CHUNK_CRUMBS 1.5 /* what is less than so many is one */
 
 /* A chunk that took less tells too little of the items' cost to divide a loop for it. */
 #define MEASURED_NS 250
@@ -62,8 +67,16 @@
 #define ALONE_WAKES_MOST 5
 
 /* What is left is divided, down to so much, and shown even if nobody is idle: who is so later finds it though this worker may then
- * be busy with one long item.  Each division costs about 50 ns. */
-#define AHEAD_NS 20000
+ * be busy with one long item.  A part costs 0.4 us more than its items. */
+#define AHEAD_NS 30000
+
+/* Nor into more parts than so many for each worker: in a long loop little is hidden behind a long item even so. */
+#define AHEAD_PER_WORKER 32
+
+/* After so many loops in a row of which half was given to somebody who asked when they began, the next one is divided for him before
+ * its first item, as if it took as long: he begins 1 us earlier.  If that is wrong, it costs the loop 0.3 us, and so many
+ * others are needed again. */
+#define LIKELY_LEAST 4
 
 /* So many items a worker, and fewer, are few. */
 #define FEW_PER_WORKER 32
@@ -105,14 +118,17 @@ static uint64_t bits_of(double value)
 
 /* ------------------------------------------------------------------------------------------------------------ Chunks */
 
-/* Where the next chunk ends. */
+/* Where the next chunk ends: at the nearest row, if it is as long as one. */
 static size_t chunk_end(const struct part *part)
 {
     size_t row = part->loop->row;
     if (part_left(part) <= part->chunk)
         return part->end;
     size_t end = part->begin + part->chunk;
-    return row && part->chunk >= row ? end - end % row : end;
+    if (!row || part->chunk < row)
+        return end;
+    size_t over = end % row, more = row - over;
+    return over < more ? end - over : part->end - end > more ? end + more : part->end;
 }
 
 /* From how much on what is left is worth sharing with somebody who is awake. */
@@ -121,8 +137,20 @@ static double part_worth_ns(const struct part *part)
     return part->divided ? WORTH_MORE_NS : WORTH_STEAL_NS;
 }
 
-/* A chunk of count items took so long, or at most so long.  asked: somebody waits for work. */
-static void chunk_adapt(struct part *part, size_t count, double taken_ns, bool at_most, bool asked)
+/* Somebody waits for work, and has not been offered enough of w's yet. */
+static bool is_asked(const struct worker *w)
+{
+    return deque_requested(&w->deque) && scopei_idle_hunger(w) != HUNGER_NONE;
+}
+
+/* How long the next chunk of a part may take whose items' cost is known.  Who asks need not wait for it if there are other parts. */
+static double chunk_most_ns(const struct worker *w, const struct part *part)
+{
+    return part->divided && scopei_deque_stealable(&w->deque) > 0 ? CHUNK_SHOWN_NS : CHUNK_MOST_NS;
+}
+
+/* A chunk of count items took so long, or at most so long. */
+static void chunk_adapt(const struct worker *w, struct part *part, size_t count, double taken_ns, bool at_most)
 {
     double done = (double)count, left = (double)part_left(part);
     double proves_ns = part->item_ns > 0 ? PROVEN_NS : PROVEN_ALONE_NS;
@@ -133,11 +161,11 @@ static void chunk_adapt(struct part *part, size_t count, double taken_ns, bool a
     taken_ns = taken_ns > 1 ? taken_ns : 1;
     part->proven |= !at_most && taken_ns >= proves_ns;
     double per_ns = done / taken_ns, least = CHUNK_LEAST_NS * per_ns;
-    double most = at_most || part->proven ? CHUNK_MOST_NS * per_ns : least;
-    double share = asked ? left / CHUNK_SHARE : left;
+    double most = at_most || part->proven ? chunk_most_ns(w, part) * per_ns : least;
+    double share = is_asked(w) ? left / CHUNK_SHARE : left;
     double items = share < least ? least : share < most ? share : most, grown = done * CHUNK_GROWTH;
     items = items < 1 ? 1 : items < grown ? items : grown;
-    if (items < left)
+    if (items * CHUNK_CRUMBS < left)
         part->chunk = (size_t)items;
     if (!at_most && taken_ns >= MEASURED_NS)
         part->item_ns = taken_ns / done;
@@ -162,20 +190,15 @@ static void part_tell(const struct part *part, size_t count, double taken_ns)
         loop_tell(part->loop, 0);
 }
 
-static void part_begin(struct part *part)
+/* What its items cost may be no more than a guess where the loop begins, and where a thief begins. */
+static void part_begin(struct part *part, bool guess)
 {
     if (part->begun)
         return;
     part->begun = true;
     part->item_ns = double_of(load_relaxed(&part->loop->item_ns));
-    double least = part->item_ns > 0 ? CHUNK_LEAST_NS / part->item_ns : (double)part->chunk;
+    double least = guess ? 1 : part->item_ns > 0 ? CHUNK_LEAST_NS / part->item_ns : (double)part->chunk;
     part->chunk = least < 1 ? 1 : least < (double)part_left(part) ? (size_t)least : part_left(part);
-}
-
-/* Somebody waits for work, and has not been offered enough of w's yet. */
-static bool is_asked(const struct worker *w)
-{
-    return deque_requested(&w->deque) && scopei_idle_hunger(w) != HUNGER_NONE;
 }
 
 /* True if nobody asks, and what is left takes no longer than what is done, or than two chunks that were measured to be short. */
@@ -194,7 +217,7 @@ __attribute__((noinline)) static uint64_t part_measure(struct worker *w, struct 
     double taken_ns = ticks_ns(w->pool, before ? before + w->pool->tick_cost : w->looked, now);
     if (ticks_ns(w->pool, w->looked, before ? before : now) > SPIN_NS)
         w->alone_since = now; /* a pause: whoever was awake has gone to sleep meanwhile */
-    chunk_adapt(part, count, taken_ns, !before, is_asked(w));
+    chunk_adapt(w, part, count, taken_ns, !before);
     if (part->divided && before)
         part_tell(part, count, taken_ns);
     if (before && taken_ns >= WORTH_WAKE_NS)
@@ -268,6 +291,14 @@ static void guess_paid(struct worker *w, double taken_ns)
         w->vain = vain;
 }
 
+/* True if a part that takes so long is to be divided though nobody asks. */
+static bool part_large(const struct worker *w, const struct part *part, double left_ns)
+{
+    double parts = AHEAD_PER_WORKER * (double)w->pool->workers;
+    return left_ns >= AHEAD_NS && (double)part_left(part) * parts > (double)part->loop->items && w->pool->workers > 1 &&
+           !part->loop->split;
+}
+
 /* A part whose items' cost is known, if it is. */
 static enum division part_divide(struct worker *w, struct part *part)
 {
@@ -294,9 +325,7 @@ static enum division part_divide(struct worker *w, struct part *part)
         wake_done(w);
         part->offered = false;
     }
-    return (part->proven || part->divided) && left_ns >= AHEAD_NS && w->pool->workers > 1 && !loop->split
-               ? DIVIDE_QUIETLY
-               : DIVIDE_NOT;
+    return (part->proven || part->divided) && part_large(w, part, left_ns) ? DIVIDE_QUIETLY : DIVIDE_NOT;
 }
 
 /* With a seed: whoever is hungry, and whatever the items cost.  A chunk is then half of what is left on average, so the longest
@@ -422,11 +451,12 @@ static int part_run(struct scope *s, void *arg)
 {
     struct worker *w = worker_self();
     struct part *part = arg;
-    if (part->by != w) { /* It was stolen: nobody has left this worker alone until now. */
+    bool stolen = part->by != w;
+    if (stolen) { /* Nobody has left this worker alone until now. */
         part->by = w;
         w->looked = w->alone_since = os_ticks();
     }
-    part_begin(part);
+    part_begin(part, stolen || !part->divided);
     bool known = part->item_ns > 0, guessed = part_guessed(w, part);
     uint64_t before = known || guessed ? os_ticks() : 0;
     return part_finish(w, s, part, guessed && !known ? part_guess(w, part) : DIVIDE_NOT, before);
@@ -484,22 +514,42 @@ static int loop_offered(struct worker *w, struct scope *s, struct part *part)
     return code;
 }
 
+/* A loop of many items that ran while somebody asked. */
+static void likely_learn(struct worker *w, const struct part *part, double items)
+{
+    double taken_ns = double_of(load_relaxed(&part->loop->item_ns)) * items; /* Relaxed: a guess. */
+    if (!part->divided || taken_ns < WORTH_STEAL_NS) {
+        w->likely = 0;
+        return;
+    }
+    w->likely_ns = taken_ns;
+    if (w->likely < LIKELY_LEAST)
+        w->likely++;
+}
+
 int scopei_loop_run(struct scope *s, struct part *part)
 {
     struct worker *w = worker_self();
-    if (part_left(part) == 0)
+    struct loop *loop = part->loop;
+    size_t items = loop->items = part_left(part);
+    if (items == 0)
         return SCOPE_OK;
     part->item_ns = 0;
     part->proven = part->offered = part->divided = part->helped = false;
-    part->begun = true;
     part->by = w;
-    part->guess = loop_guess(w, part_left(part));
-    bool offered = part_guessed(w, part);
-    part->chunk = offered || seeded(w) || is_asked(w) ? 1 : CHUNK_QUIET;
-    int code = offered                    ? loop_offered(w, s, part)
-               : seeded(w) || w->said_any ? part_run(s, part)
-                                          : loop_quiet(w, s, part);
-    return scopei_loop_code(part->loop, s, code);
+    part->guess = loop_guess(w, items);
+    bool offered = part_guessed(w, part), asked = !seeded(w) && is_asked(w);
+    bool likely = asked && part->guess == GUESS_MANY && w->likely >= LIKELY_LEAST;
+    if (likely)
+        loop_tell(loop, w->likely_ns / (double)items);
+    part->begun = !likely;
+    part->chunk = offered || seeded(w) || asked ? 1 : CHUNK_QUIET;
+    int code = offered                              ? loop_offered(w, s, part)
+               : likely || seeded(w) || w->said_any ? part_run(s, part)
+                                                    : loop_quiet(w, s, part);
+    if (asked && part->guess == GUESS_MANY)
+        likely_learn(w, part, (double)items);
+    return scopei_loop_code(loop, s, code);
 }
 
 int scopei_loop_in(struct scope *s, scope_fn *work, void *arg)

@@ -35,7 +35,8 @@ struct loop {
     void (*join)(struct part *near, struct part *far);  /* both have ended, well or not.  NULL: nothing to do */
     double split_ns;                                    /* about what those two cost */
     const void *what;                                   /* the algorithm's description of its work */
-    size_t row; /* chunks that are longer end at multiples of this; 0: anywhere */
+    size_t row;   /* chunks that are longer end at multiples of this; 0: anywhere */
+    size_t items; /* of all parts; the engine's */
     /* Anybody */
     struct atomic_u64 stop; /* items from this on need not run */
     struct atomic_u64 code; /* of the chunk that failed first; 0: none */

@@ -305,6 +305,55 @@ static void for_few_long_items_after_cheap_ones_are_looked_at(void)
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
+/* After some loops of which half was given to somebody who asks, the next one is divided before its first item; after one that was
+ * not worth it, no longer.  Who asks is feigned, so that he does so in time. */
+#define LIKELY_ITEMS 300
+#define LIKELY_AFTER 4
+
+struct likely {
+    double cost; /* of an item, us */
+    bool shown;  /* half could be stolen when the first item ran */
+};
+
+static int likely_items(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    struct likely *likely = arg;
+    (void)s;
+    if (begin == 0)
+        likely->shown = scopei_deque_stealable(&worker_self()->deque) > 0;
+    for (size_t i = begin; i < end && likely->cost > 0; i++)
+        burn(likely->cost);
+    return 0;
+}
+
+static bool loop_is_shown(struct scope *s, double cost)
+{
+    struct likely likely = {cost, false};
+    scopei_deque_request(&worker_self()->deque);
+    CHECK_EQ_INT(scope_for(s, 0, LIKELY_ITEMS, likely_items, &likely), SCOPE_OK);
+    return likely.shown;
+}
+
+static void for_loops_like_the_last_ones_are_divided_at_once(void)
+{
+    struct scope_pool *pool = pool_at_least(2);
+    struct scope_options options = options_of(pool);
+    SCOPE(s, &options, NULL)
+    {
+        (void)add_relaxed(&pool->idle.searching, 1);
+        for (int round = 0; round < 3; round++) {
+            for (int i = 0; i < 2 * LIKELY_AFTER; i++)
+                CHECK_EQ_INT(loop_is_shown(s, 0.5), i >= LIKELY_AFTER);
+            int in_vain = 0; /* once, but for one that is interrupted */
+            while (in_vain < 10 && loop_is_shown(s, 0))
+                in_vain++;
+            CHECK(in_vain > 0 && in_vain < 10);
+        }
+        (void)sub_relaxed(&pool->idle.searching, 1);
+    }
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
 /* While one item takes long, all others are run by whoever is idle: it waits for them. */
 static atomic_uint others;
 
@@ -987,6 +1036,10 @@ int main(void)
     else
         check_run("for_cheap_loop_after_a_pause_wakes_nobody", for_cheap_loop_after_a_pause_wakes_nobody);
     check_run("for_few_long_items_after_cheap_ones_are_looked_at", for_few_long_items_after_cheap_ones_are_looked_at);
+    if (check_slow())
+        check_skip("for_loops_like_the_last_ones_are_divided_at_once", "no loop is cheap here");
+    else
+        check_run("for_loops_like_the_last_ones_are_divided_at_once", for_loops_like_the_last_ones_are_divided_at_once);
     check_run("for_long_item_hides_no_others", for_long_item_hides_no_others);
     check_run("for_one_item_a_worker_all_at_once", for_one_item_a_worker_all_at_once);
     check_run("for_small_loops_in_a_row_each_item_once", for_small_loops_in_a_row_each_item_once);
