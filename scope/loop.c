@@ -38,9 +38,14 @@
  * reading the clock would be felt (1 %), above, those who ask would wait. */
 #define CHUNK_LEAST_NS 2000
 #define CHUNK_MOST_NS 10000
-#define CHUNK_SHOWN_NS 20000 /* if those who ask find other parts of the loop */
 #define CHUNK_SHARE 8
-#define CHUNK_CRUMBS 1.5 /* what is less than so many is one */
+
+/* If those who ask find other parts of the loop, it may take longer, and half of another one is not left for later. */
+#define CHUNK_SHOWN_NS 20000
+#define CHUNK_CRUMBS 1.5
+
+/* Rows that take longer may be cut. */
+#define ROW_MOST_NS 1000
 
 /* A chunk that took less tells too little of the items' cost to divide a loop for it. */
 #define MEASURED_NS 250
@@ -118,10 +123,17 @@ static uint64_t bits_of(double value)
 
 /* ------------------------------------------------------------------------------------------------------------ Chunks */
 
+/* At multiples of what a part is cut; 0: anywhere, as a row takes so long that one more cut is not felt. */
+static size_t part_row(const struct part *part)
+{
+    size_t row = part->loop->row;
+    return part->item_ns * (double)row < ROW_MOST_NS ? row : 0;
+}
+
 /* Where the next chunk ends: at the nearest row, if it is as long as one. */
 static size_t chunk_end(const struct part *part)
 {
-    size_t row = part->loop->row;
+    size_t row = part_row(part);
     if (part_left(part) <= part->chunk)
         return part->end;
     size_t end = part->begin + part->chunk;
@@ -143,10 +155,10 @@ static bool is_asked(const struct worker *w)
     return deque_requested(&w->deque) && scopei_idle_hunger(w) != HUNGER_NONE;
 }
 
-/* How long the next chunk of a part may take whose items' cost is known.  Who asks need not wait for it if there are other parts. */
-static double chunk_most_ns(const struct worker *w, const struct part *part)
+/* True if who asks need not wait for this part, as there are others. */
+static bool is_shown(const struct worker *w, const struct part *part)
 {
-    return part->divided && scopei_deque_stealable(&w->deque) > 0 ? CHUNK_SHOWN_NS : CHUNK_MOST_NS;
+    return part->divided && scopei_deque_stealable(&w->deque) > 0;
 }
 
 /* A chunk of count items took so long, or at most so long. */
@@ -161,11 +173,12 @@ static void chunk_adapt(const struct worker *w, struct part *part, size_t count,
     taken_ns = taken_ns > 1 ? taken_ns : 1;
     part->proven |= !at_most && taken_ns >= proves_ns;
     double per_ns = done / taken_ns, least = CHUNK_LEAST_NS * per_ns;
-    double most = at_most || part->proven ? chunk_most_ns(w, part) * per_ns : least;
+    bool shown = is_shown(w, part);
+    double most = at_most || part->proven ? (shown ? CHUNK_SHOWN_NS : CHUNK_MOST_NS) * per_ns : least;
     double share = is_asked(w) ? left / CHUNK_SHARE : left;
     double items = share < least ? least : share < most ? share : most, grown = done * CHUNK_GROWTH;
     items = items < 1 ? 1 : items < grown ? items : grown;
-    if (items * CHUNK_CRUMBS < left)
+    if ((shown ? items * CHUNK_CRUMBS : items) < left)
         part->chunk = (size_t)items;
     if (!at_most && taken_ns >= MEASURED_NS)
         part->item_ns = taken_ns / done;
@@ -340,7 +353,7 @@ static int part_run(struct scope *s, void *arg);
 
 static size_t part_middle(const struct part *part)
 {
-    size_t row = part->loop->row, middle = part->end - part_left(part) / 2;
+    size_t row = part_row(part), middle = part->end - part_left(part) / 2;
     return row && middle - part->begin >= row ? middle - middle % row : middle;
 }
 

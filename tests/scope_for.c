@@ -307,7 +307,7 @@ static void for_few_long_items_after_cheap_ones_are_looked_at(void)
 
 /* After some loops of which half was given to somebody who asks, the next one is divided before its first item; after one that was
  * not worth it, no longer.  Who asks is feigned, so that he does so in time. */
-#define LIKELY_ITEMS 300
+#define LIKELY_ITEMS 64 /* a worker: not few */
 #define LIKELY_AFTER 4
 
 struct likely {
@@ -329,8 +329,9 @@ static int likely_items(struct scope *s, size_t begin, size_t end, void *arg)
 static bool loop_is_shown(struct scope *s, double cost)
 {
     struct likely likely = {cost, false};
-    scopei_deque_request(&worker_self()->deque);
-    CHECK_EQ_INT(scope_for(s, 0, LIKELY_ITEMS, likely_items, &likely), SCOPE_OK);
+    struct worker *w = worker_self();
+    scopei_deque_request(&w->deque);
+    CHECK_EQ_INT(scope_for(s, 0, (size_t)LIKELY_ITEMS * w->pool->workers, likely_items, &likely), SCOPE_OK);
     return likely.shown;
 }
 
