@@ -72,7 +72,7 @@ struct worker {
     uint64_t looked;                    /* scope/loop.c: when it looked at the clock last, in ticks */
     uint64_t guess_skip, guess_pause;   /* scope/loop.c: so many small loops wake nobody unless they prove worth it */
     int64_t vain;                       /* scope/loop.c: small loops offered in vain, less what others pay for */
-    unsigned likely;                    /* scope/loop.c: so many loops in a row were worth sharing with who asked */
+    unsigned likely;                    /* scope/loop.c: so many loops in a row were asked for, and divided */
     double likely_ns;                   /* scope/loop.c: how long the last of them would have taken alone */
     uint64_t alone_since;               /* scope/loop.c: since then nobody has helped with its loops, in ticks */
     uint64_t alone_woke;                /* scope/loop.c: when somebody was woken for that last, in ticks */

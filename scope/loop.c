@@ -30,7 +30,7 @@
 #include <string.h>
 
 /* The first chunk is one item, as that may take long, or so many if nobody asks; the next ones are so many times the one before at
- * most. */
+ * most, but for what is said of halves and rows below. */
 #define CHUNK_QUIET 8
 #define CHUNK_GROWTH 64
 
@@ -40,7 +40,7 @@
 #define CHUNK_MOST_NS 10000
 #define CHUNK_SHARE 8
 
-/* If those who ask find other parts of the loop, it may take longer, and half of another one is not left for later. */
+/* If those who ask find another part, or task, it may take longer, and half of another one is not left for later. */
 #define CHUNK_SHOWN_NS 20000
 #define CHUNK_CRUMBS 1.5
 
@@ -78,10 +78,11 @@
 /* Nor into more parts than so many for each worker: in a long loop little is hidden behind a long item even so. */
 #define AHEAD_PER_WORKER 32
 
-/* After so many loops in a row of which half was given to somebody who asked when they began, the next one is divided for him before
- * its first item, as if it took as long: he begins 1 us earlier.  If that is wrong, it costs the loop 0.3 us, and so many
- * others are needed again. */
+/* After so many loops in a row of many items that were divided, while somebody asked when they began, the next one is taken to be as
+ * long as the last, and divided for him before its first item: he begins 1 us earlier.  If that is wrong, it costs the loop about
+ * 1 us, and so many others are needed again.  Until something is measured there are only so many parts for each worker. */
 #define LIKELY_LEAST 4
+#define ASSUMED_PER_WORKER 4
 
 /* So many items a worker, and fewer, are few. */
 #define FEW_PER_WORKER 32
@@ -165,7 +166,7 @@ static bool is_shown(const struct worker *w, const struct part *part)
 static void chunk_adapt(const struct worker *w, struct part *part, size_t count, double taken_ns, bool at_most)
 {
     double done = (double)count, left = (double)part_left(part);
-    double proves_ns = part->item_ns > 0 ? PROVEN_NS : PROVEN_ALONE_NS;
+    double proves_ns = part->item_ns > 0 && !part->assumed ? PROVEN_NS : PROVEN_ALONE_NS;
     part->chunk = part_left(part);
     part->item_ns = 0;
     if (taken_ns * left < part_worth_ns(part) * done && left <= done * CHUNK_GROWTH)
@@ -187,30 +188,34 @@ static void chunk_adapt(const struct worker *w, struct part *part, size_t count,
 /* What is learnt of items in one part is told to all that have not begun: what was known when they were divided may have been the time
  * of one item that was not like the others, or of a pause.  Not if it is about the same, as all parts read it.
  * Relaxed, here and in part_begin: a guess. */
-static void loop_tell(struct loop *loop, double item_ns)
+static void loop_tell(struct loop *loop, double item_ns, bool anyway)
 {
     double told = double_of(load_relaxed(&loop->item_ns));
-    if (item_ns > 2 * told || item_ns < told / 2)
+    if (anyway || item_ns > 2 * told || item_ns < told / 2)
         store_relaxed(&loop->item_ns, bits_of(item_ns));
 }
 
 /* A chunk of count items took so long.  A short one can only tell that what was told is far too much. */
-static void part_tell(const struct part *part, size_t count, double taken_ns)
+static void part_tell(struct part *part, size_t count, double taken_ns)
 {
-    if (taken_ns >= MEASURED_NS)
-        loop_tell(part->loop, taken_ns / (double)count);
-    else if (double_of(load_relaxed(&part->loop->item_ns)) * (double)count > 2 * MEASURED_NS)
-        loop_tell(part->loop, 0);
+    if (taken_ns >= MEASURED_NS) {
+        loop_tell(part->loop, taken_ns / (double)count, part->assumed);
+        part->assumed = false;
+    } else if (double_of(load_relaxed(&part->loop->item_ns)) * (double)count > 2 * MEASURED_NS) {
+        loop_tell(part->loop, 0, true);
+    }
 }
 
-/* What its items cost may be no more than a guess where the loop begins, and where a thief begins. */
-static void part_begin(struct part *part, bool guess)
+/* first: nothing but what is assumed is known, or a thief begins, who may have got other items than those that were measured. */
+static void part_begin(struct part *part, bool first)
 {
     if (part->begun)
         return;
+    double told_ns = double_of(load_relaxed(&part->loop->item_ns));
     part->begun = true;
-    part->item_ns = double_of(load_relaxed(&part->loop->item_ns));
-    double least = guess ? 1 : part->item_ns > 0 ? CHUNK_LEAST_NS / part->item_ns : (double)part->chunk;
+    part->assumed = part->assumed && told_ns == part->item_ns;
+    part->item_ns = told_ns;
+    double least = first ? 1 : told_ns > 0 ? CHUNK_LEAST_NS / told_ns : (double)part->chunk;
     part->chunk = least < 1 ? 1 : least < (double)part_left(part) ? (size_t)least : part_left(part);
 }
 
@@ -307,7 +312,7 @@ static void guess_paid(struct worker *w, double taken_ns)
 /* True if a part that takes so long is to be divided though nobody asks. */
 static bool part_large(const struct worker *w, const struct part *part, double left_ns)
 {
-    double parts = AHEAD_PER_WORKER * (double)w->pool->workers;
+    double parts = (part->assumed ? ASSUMED_PER_WORKER : AHEAD_PER_WORKER) * (double)w->pool->workers;
     return left_ns >= AHEAD_NS && (double)part_left(part) * parts > (double)part->loop->items && w->pool->workers > 1 &&
            !part->loop->split;
 }
@@ -369,7 +374,7 @@ static bool part_split(struct worker *w, struct scope *s, struct part *near, enu
     far.begun = false;
     far.divided = near->divided = true;
     if (near->item_ns > 0)
-        loop_tell(loop, near->item_ns);
+        loop_tell(loop, near->item_ns, false);
     near->end = far.begin;
     near->offered = how != DIVIDE_LOUDLY;
     if (near->offered)
@@ -527,11 +532,18 @@ static int loop_offered(struct worker *w, struct scope *s, struct part *part)
     return code;
 }
 
-/* A loop of many items that ran while somebody asked. */
+/* True if the loop is taken to be like the last ones, for somebody who is awake. */
+static bool loop_likely(const struct worker *w, const struct part *part)
+{
+    return part->guess == GUESS_MANY && part_left(part) > 1 && w->likely >= LIKELY_LEAST && !seeded(w) &&
+           deque_requested(&w->deque) && scopei_idle_hunger(w) == HUNGER_AWAKE;
+}
+
+/* A loop of so many items that ran while somebody asked.  What nobody has measured tells nothing. */
 static void likely_learn(struct worker *w, const struct part *part, double items)
 {
     double taken_ns = double_of(load_relaxed(&part->loop->item_ns)) * items; /* Relaxed: a guess. */
-    if (!part->divided || taken_ns < WORTH_STEAL_NS) {
+    if (!part->divided || part->assumed || taken_ns < WORTH_STEAL_NS) {
         w->likely = 0;
         return;
     }
@@ -551,16 +563,18 @@ int scopei_loop_run(struct scope *s, struct part *part)
     part->proven = part->offered = part->divided = part->helped = false;
     part->by = w;
     part->guess = loop_guess(w, items);
-    bool offered = part_guessed(w, part), asked = !seeded(w) && is_asked(w);
-    bool likely = asked && part->guess == GUESS_MANY && w->likely >= LIKELY_LEAST;
-    if (likely)
-        loop_tell(loop, w->likely_ns / (double)items);
+    bool offered = part_guessed(w, part), likely = loop_likely(w, part), asked = is_asked(w);
+    if (likely) {
+        part->item_ns = w->likely_ns / (double)items;
+        loop_tell(loop, part->item_ns, true);
+    }
+    part->assumed = likely;
     part->begun = !likely;
     part->chunk = offered || seeded(w) || asked ? 1 : CHUNK_QUIET;
     int code = offered                              ? loop_offered(w, s, part)
                : likely || seeded(w) || w->said_any ? part_run(s, part)
                                                     : loop_quiet(w, s, part);
-    if (asked && part->guess == GUESS_MANY)
+    if (asked && part->guess == GUESS_MANY && items > 1)
         likely_learn(w, part, (double)items);
     return scopei_loop_code(loop, s, code);
 }

@@ -15,6 +15,7 @@ struct part {
     /* The engine's */
     size_t chunk;   /* how many items to run before looking up */
     double item_ns; /* how long an item has taken of late, here or in another part; 0: not known */
+    bool assumed;   /* that is, as the loops before took so long */
     bool proven;    /* that is no accident: a chunk took long enough, here or before this part was divided off */
     enum guess guess;
     bool offered;            /* nobody was told of the part that was divided from it last */
