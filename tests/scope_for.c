@@ -355,7 +355,7 @@ static int likely_round(struct scope *s, double cheap)
 {
     int wrong = 0, in_vain = 0;
     for (int i = 0; i < 2 * LIKELY_AFTER; i++)
-        wrong += loop_is_shown(s, 0.5) != (i >= LIKELY_AFTER);
+        wrong += loop_is_shown(s, 0.3) != (i >= LIKELY_AFTER);
     while (in_vain < 10 && loop_is_shown(s, cheap))
         in_vain++;
     return wrong + (in_vain == 0 || in_vain == 10);
