@@ -72,11 +72,11 @@ struct worker {
     uint64_t looked;                    /* scope/loop.c: when it looked at the clock last, in ticks */
     uint64_t guess_skip, guess_pause;   /* scope/loop.c: so many small loops wake nobody unless they prove worth it */
     int64_t vain;                       /* scope/loop.c: small loops offered in vain, less what others pay for */
-    unsigned likely;                    /* scope/loop.c: so many loops in a row were asked for, and divided */
-    double likely_ns;                   /* scope/loop.c: how long the last of them would have taken alone */
+    double likely_ns;                   /* scope/loop.c: what the last of the likely loops takes alone */
     uint64_t alone_since;               /* scope/loop.c: since then nobody has helped with its loops, in ticks */
     uint64_t alone_woke;                /* scope/loop.c: when somebody was woken for that last, in ticks */
     unsigned alone_wakes;               /* scope/loop.c: and how often, without help since */
+    unsigned likely;                    /* scope/loop.c: so many loops in a row were asked for, and divided */
     struct atomic_ptr running;          /* const struct scope_task *: scope/dump.c.  P: anybody reads */
 
     /* I, immutable after init */

@@ -150,10 +150,15 @@ static double part_worth_ns(const struct part *part)
     return part->divided ? WORTH_MORE_NS : WORTH_STEAL_NS;
 }
 
-/* Somebody waits for work, and has not been offered enough of w's yet. */
+/* Who waits for work, has asked w for it, and has not been offered enough of w's yet. */
+static enum hunger who_asks(const struct worker *w)
+{
+    return deque_requested(&w->deque) ? scopei_idle_hunger(w) : HUNGER_NONE;
+}
+
 static bool is_asked(const struct worker *w)
 {
-    return deque_requested(&w->deque) && scopei_idle_hunger(w) != HUNGER_NONE;
+    return who_asks(w) != HUNGER_NONE;
 }
 
 /* True if who asks need not wait for this part, as there are others. */
@@ -288,8 +293,7 @@ static bool part_guessed(const struct worker *w, const struct part *part)
 {
     if (part->guess == GUESS_ANYBODY)
         return true;
-    return part->guess == GUESS_AWAKE && !part->loop->split && deque_requested(&w->deque) &&
-           scopei_idle_hunger(w) == HUNGER_AWAKE && part_left(part) > 1;
+    return part->guess == GUESS_AWAKE && !part->loop->split && part_left(part) > 1 && who_asks(w) == HUNGER_AWAKE;
 }
 
 /* Such a part.  One that is for anybody is divided though nobody may be idle just now: who is so in a moment should find something. */
@@ -329,8 +333,7 @@ static enum division part_divide(struct worker *w, struct part *part)
         return DIVIDE_NOT;
     if (part->guess != GUESS_MANY)
         guess_paid(w, left_ns);
-    bool requested = deque_requested(&w->deque);
-    enum hunger hunger = requested ? scopei_idle_hunger(w) : HUNGER_NONE;
+    enum hunger hunger = who_asks(w);
     if (hunger == HUNGER_AWAKE)
         return DIVIDE_QUIETLY;
     bool wakes = worth_wake || (part->proven && wake_is_due(w));
@@ -338,7 +341,7 @@ static enum division part_divide(struct worker *w, struct part *part)
         wake_done(w);
         return DIVIDE_LOUDLY;
     }
-    if (requested && part->offered && wakes) {
+    if (part->offered && wakes && deque_requested(&w->deque)) {
         scopei_idle_notify(w->pool, (const struct lineage *)w->node);
         wake_done(w);
         part->offered = false;
@@ -536,13 +539,14 @@ static int loop_offered(struct worker *w, struct scope *s, struct part *part)
 static bool loop_likely(const struct worker *w, const struct part *part)
 {
     return part->guess == GUESS_MANY && part_left(part) > 1 && w->likely >= LIKELY_LEAST && !seeded(w) &&
-           deque_requested(&w->deque) && scopei_idle_hunger(w) == HUNGER_AWAKE;
+           who_asks(w) == HUNGER_AWAKE;
 }
 
-/* A loop of so many items that ran while somebody asked.  What nobody has measured tells nothing. */
-static void likely_learn(struct worker *w, const struct part *part, double items)
+/* A loop of many items ran while somebody asked.  What nobody has measured tells nothing. */
+static void likely_learn(struct worker *w, const struct part *part)
 {
-    double taken_ns = double_of(load_relaxed(&part->loop->item_ns)) * items; /* Relaxed: a guess. */
+    const struct loop *loop = part->loop;
+    double taken_ns = double_of(load_relaxed(&loop->item_ns)) * (double)loop->items; /* Relaxed: a guess. */
     if (!part->divided || part->assumed || taken_ns < WORTH_STEAL_NS) {
         w->likely = 0;
         return;
@@ -575,7 +579,7 @@ int scopei_loop_run(struct scope *s, struct part *part)
                : likely || seeded(w) || w->said_any ? part_run(s, part)
                                                     : loop_quiet(w, s, part);
     if (asked && part->guess == GUESS_MANY && items > 1)
-        likely_learn(w, part, (double)items);
+        likely_learn(w, part);
     return scopei_loop_code(loop, s, code);
 }
 
