@@ -119,14 +119,15 @@ bool scopei_find(struct worker *w, const struct goal *goal, struct task *task)
     uint64_t slots = load_acquire(&w->pool->slots); /* pairs with: slot_add */
     if (seeded(w))
         return find_at_random(w, goal, task, slots);
-    if (w->victim && rob(w, w->victim, goal, task))
+    bool tiny = w->victim && w->rest_ns > 0; /* its tasks are: what others have comes first */
+    if (w->victim && !tiny && rob(w, w->victim, goal, task))
         return true;
     for (uint64_t i = 0; i < slots; i++) {
         struct worker *victim = victim_at(w, i, slots);
         if (victim != w && victim != w->victim && rob(w, victim, goal, task))
             return true;
     }
-    return false;
+    return tiny && rob(w, w->victim, goal, task);
 }
 
 /* The node of the task that goal allows and that is at the top of victim's deque; NULL: none.  offered: or one of which nobody was

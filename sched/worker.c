@@ -14,11 +14,16 @@
  * computation, are all stealable.  Also the most pushes between two looks at who is idle. */
 #define GRANT_BURST 64
 
-/* A stolen task that took less, with what is around it, was not worth it: each theft costs its owner 100 to 200 ns.  Of a row of
- * them each makes the thief rest twice as long as the one before; at most so many pauses, about 1 us, so that the owner loses a
- * tenth of its time at most.  (bench/spawn) */
+/* Whoever has taken the last published task may soon want more, also if that cannot be seen just then.  Of many private ones this part
+ * is published for him: few thefts of a long row of small tasks then need the owner's help, and a recursion keeps its own. */
+#define STARVED_SHARE 16
+
+/* A stolen task that took less, with what is around it, was not worth it: each theft costs its owner 100 to 300 ns.  Of a row of
+ * them each makes the thief rest twice as long as the one before, up to the most, so that the owner loses a twentieth of its
+ * time; and look at all others before that owner (scopei_find).  (bench/spawn) */
 #define TINY_NS 200
-#define REST_MOST 24
+#define REST_LEAST_NS 50
+#define REST_MOST_NS 4000
 
 _Thread_local struct scopei_worker *scopei_self __attribute__((tls_model("initial-exec")));
 
@@ -102,8 +107,8 @@ void scopei_attend(struct worker *w)
     bool starved = pool->workers && scopei_deque_starved(d);
     bool granted = private && wanted && grant(w);
     bool publishes = private && (starved || granted);
-    if (publishes)
-        publish(w, wanted ? (private + 1) / 2 : 1); /* and wakes somebody, even if nobody was idle just now */
+    if (publishes) /* and wakes somebody, even if nobody was idle just now */
+        publish(w, wanted ? (private + 1) / 2 : 1 + private / STARVED_SHARE);
     /* Come again at the next push or pop: if there was nothing to publish and there should be; while there is credit, to
      * publish at once; and if nobody else will ask.  Relaxed: a searcher that leaves poisons us anew (idle.c). */
     if (publishes ? wanted && w->credit > 0
@@ -164,10 +169,13 @@ static void work_on(struct worker *w, const struct task *task)
 {
     uint64_t begun = os_ticks();
     w->pool->hooks->execute(w, task);
-    double taken_ns = ticks_ns(w->pool, begun, os_ticks());
-    bool tiny = taken_ns < TINY_NS && w->victim && scopei_deque_stealable(&w->victim->deque);
-    w->rest = !tiny ? 0 : w->rest < REST_MOST / 2 ? 2 * w->rest + 1 : REST_MOST;
-    for (unsigned i = 0; i < w->rest; i++)
+    uint64_t ended = os_ticks();
+    bool tiny = ticks_ns(w->pool, begun, ended) < TINY_NS && w->victim && scopei_deque_stealable(&w->victim->deque);
+    w->rest_ns = !tiny                           ? 0
+                 : !w->rest_ns                   ? REST_LEAST_NS
+                 : w->rest_ns < REST_MOST_NS / 2 ? 2 * w->rest_ns
+                                                 : REST_MOST_NS;
+    while (w->rest_ns > 0 && ticks_ns(w->pool, ended, os_ticks()) < w->rest_ns)
         os_pause();
 }
 

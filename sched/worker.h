@@ -68,15 +68,15 @@ struct worker {
     uint64_t credit;                    /* how many publications are granted at once */
     uint64_t credit_ns;                 /* when credit was earned last */
     struct worker *victim;              /* whom we stole from last */
-    unsigned rest;                      /* sched/worker.c: so many pauses after the last stolen task, as it was tiny */
+    unsigned rest_ns;                   /* sched/worker.c: its rest after the last stolen task, if that was tiny */
     uint64_t looked;                    /* scope/loop.c: when it looked at the clock last, in ticks */
-    uint64_t guess_skip, guess_pause;   /* scope/loop.c: so many small loops wake nobody unless they prove worth it */
-    int64_t vain;                       /* scope/loop.c: small loops offered in vain, less what others pay for */
-    double likely_ns;                   /* scope/loop.c: what the last of the likely loops takes alone */
-    uint64_t alone_since;               /* scope/loop.c: since then nobody has helped with its loops, in ticks */
-    uint64_t alone_woke;                /* scope/loop.c: when somebody was woken for that last, in ticks */
-    unsigned alone_wakes;               /* scope/loop.c: and how often, without help since */
-    unsigned likely;                    /* scope/loop.c: so many loops in a row were asked for, and divided */
+    uint64_t guess_skip, guess_pause;   /* scope/guess.h: so many small loops wake nobody unless they prove worth it */
+    int64_t vain;                       /* scope/guess.h: small loops offered in vain, less what others pay for */
+    double likely_ns;                   /* scope/guess.h: what the last of the likely loops takes alone */
+    uint64_t alone_since;               /* scope/guess.h: since then nobody has helped with its loops, in ticks */
+    uint64_t alone_woke;                /* scope/guess.h: when somebody was woken for that last, in ticks */
+    unsigned alone_wakes;               /* scope/guess.h: and how often, without help since */
+    unsigned likely;                    /* scope/guess.h: so many loops in a row were asked for, and divided */
     struct atomic_ptr running;          /* const struct scope_task *: scope/dump.c.  P: anybody reads */
 
     /* I, immutable after init */

@@ -211,10 +211,10 @@ static void task_drop(const uint64_t *word, void *arg)
 }
 
 /* Calls a task, which must return. */
-static int task_call(struct scope *s, const uint64_t *word, void *arg)
+static inline int task_call(struct scope *s, scope_fn *fn, void *arg)
 {
     bool called __attribute__((cleanup(scopei_must_return))) = true;
-    int code = task_function(word)(s, arg);
+    int code = fn(s, arg);
     called = false;
     return code;
 }
@@ -225,7 +225,7 @@ static int task_run_described(struct worker *w, struct scope *s, const uint64_t 
     /* Relaxed, all: for scope_dump. */
     void *before = load_relaxed_ptr(&w->running);
     store_relaxed_ptr(&w->running, (void *)(uintptr_t)task_described(word));
-    int code = task_call(s, word, arg);
+    int code = task_call(s, task_function(word[TASK_FUNCTION]), arg);
     store_relaxed_ptr(&w->running, before);
     return code;
 }
@@ -237,7 +237,8 @@ void scopei_task_run(struct worker *w, struct node *node, struct scope *s, const
     if (__builtin_expect(scope_cancelled(s) && !(meta & TASK_ANYWAY), 0)) {
         node->skipped++;
     } else {
-        int code = meta & TASK_DESCRIBED ? task_run_described(w, s, word, arg) : task_call(s, word, arg);
+        int code = meta & TASK_DESCRIBED ? task_run_described(w, s, word, arg)
+                                         : task_call(s, task_function(word[TASK_FUNCTION]), arg);
         if (__builtin_expect(error_said(w, code), 0))
             scopei_error_returned(w, s, code, meta >> TASK_INDEX_SHIFT, task_described(word));
         bool late = meta & TASK_DESCRIBED && !(meta & TASK_ANYWAY) && scope_cancelled(s);
@@ -276,28 +277,48 @@ void scopei_task_inline(struct worker *w, struct node *node, const struct task *
     scopei_said_restore(w, before);
 }
 
+/* A task that was popped, of any kind. */
+static __attribute__((noinline)) void task_run_popped(struct worker *w, struct node *node, const struct slot *slot)
+{
+    /* Out of the slot first, which the task may use again.  Relaxed: our own writes. */
+    alignas(16) uint64_t copy[TASK_ARG_WORDS];
+    uint64_t word[TASK_ARG + 1];
+    word[TASK_FUNCTION] = load_relaxed(&slot->word[TASK_FUNCTION]);
+    word[TASK_META] = load_relaxed(&slot->word[TASK_META]);
+    word[TASK_THIEF] = load_relaxed(&slot->word[TASK_THIEF]);
+    word[TASK_ARG] = load_relaxed(&slot->word[TASK_ARG]);
+    if (word[TASK_META] & TASK_COPIED)
+        for (size_t i = 0; i < TASK_ARG_WORDS; i++)
+            copy[i] = load_relaxed(&slot->word[TASK_ARG + i]);
+    task_run_all(w, node, node->scope, word, copy);
+}
+
+/* One of the usual kind: without flags in its word meta, and not to be skipped. */
+static inline void task_run_plain(struct worker *w, struct scope *s, const struct slot *slot, uint64_t meta)
+{
+    /* Relaxed, both: our own writes. */
+    scope_fn *fn = task_function(load_relaxed(&slot->word[TASK_FUNCTION]));
+    int code = task_call(s, fn, (void *)(uintptr_t)load_relaxed(&slot->word[TASK_ARG]));
+    if (SCOPEI_UNLIKELY(error_said(w, code)))
+        scopei_error_returned(w, s, code, meta >> TASK_INDEX_SHIFT, NULL);
+}
+
 void scopei_node_drain(struct worker *w, struct node *node)
 {
     struct deque *d = &w->deque;
     struct scope *s = node->scope;
     while (d->bottom > node->mark) {
         struct slot *slot = deque_pop(d);
-        if (!slot && !(slot = scopei_pop_slow(w))) {
+        if (SCOPEI_UNLIKELY(!slot) && !(slot = scopei_pop_slow(w))) {
             (void)scopei_deque_reset(d, node->mark);
             return;
         }
-        /* Out of the slot first, which the task may use again.  Relaxed: our own writes. */
-        alignas(16) uint64_t copy[TASK_ARG_WORDS];
-        uint64_t word[TASK_ARG + 1];
-        word[TASK_FUNCTION] = load_relaxed(&slot->word[TASK_FUNCTION]);
-        word[TASK_META] = load_relaxed(&slot->word[TASK_META]);
-        word[TASK_THIEF] = load_relaxed(&slot->word[TASK_THIEF]);
-        word[TASK_ARG] = load_relaxed(&slot->word[TASK_ARG]);
-        if (word[TASK_META] & TASK_COPIED)
-            for (size_t i = 0; i < TASK_ARG_WORDS; i++)
-                copy[i] = load_relaxed(&slot->word[TASK_ARG + i]);
+        uint64_t meta = load_relaxed(&slot->word[TASK_META]); /* Relaxed: our own write. */
         node->taken++;
-        task_run_all(w, node, s, word, copy);
+        if (SCOPEI_LIKELY(!(meta & TASK_FLAGS) && !scope_cancelled(s)))
+            task_run_plain(w, s, slot, meta);
+        else
+            task_run_popped(w, node, slot);
     }
 }
 

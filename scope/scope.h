@@ -255,7 +255,8 @@ enum {
     TASK_WATCHED = 16,  /* its end matters to the scope's policy */
     TASK_LIMITED = 32,  /* it is one of those that its scope's limit lets run */
     TASK_ANYWAY = 64,   /* it is run though the scope is cancelled */
-    TASK_INDEX_SHIFT = 8
+    TASK_INDEX_SHIFT = 8,
+    TASK_FLAGS = (1 << TASK_INDEX_SHIFT) - 1
 };
 
 /* NULL: the task is not described. */
@@ -264,9 +265,10 @@ static inline const struct scope_task *task_described(const uint64_t *word)
     return word[TASK_META] & TASK_DESCRIBED ? (const struct scope_task *)(uintptr_t)word[TASK_THIEF] : NULL;
 }
 
-static inline scope_fn *task_function(const uint64_t *word)
+/* word: a spawned task's TASK_FUNCTION */
+static inline scope_fn *task_function(uint64_t word)
 {
-    return (scope_fn *)(uintptr_t)(word[TASK_FUNCTION] & ~TASK_SPAWNED);
+    return (scope_fn *)(uintptr_t)(word & ~TASK_SPAWNED);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ fork.c */

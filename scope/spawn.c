@@ -44,7 +44,7 @@ int scopei_spawn_inbox(struct worker *w, struct scope *s, struct task *task)
         /* Nobody can have completed the scope meanwhile: the caller runs inside it. */
         (void)sub_relaxed(&s->root.pending, 1);     /* Relaxed: it does not complete the scope. */
         (void)add_relaxed(&s->spawned, UINT64_MAX); /* Relaxed: as above. */
-        task->word[TASK_META] &= ((uint64_t)1 << TASK_INDEX_SHIFT) - 1;
+        task->word[TASK_META] &= TASK_FLAGS;
         return SCOPE_ENOMEM;
     }
     scopei_idle_notify(at->pool, &s->root.line);
@@ -101,6 +101,20 @@ static bool spawn_full(struct worker *w, struct task *task)
     return room;
 }
 
+/* Counts a task of node's and writes it into its slot.  Relaxed, all: published by the release of pub. */
+static inline void task_put(struct node *node, struct slot *slot, const struct task *task)
+{
+    uint64_t meta = task->word[TASK_META];
+    store_relaxed(&slot->word[TASK_FUNCTION], task->word[TASK_FUNCTION]);
+    store_relaxed(&slot->word[TASK_LINEAGE], word_of(&node->line));
+    store_relaxed(&slot->word[TASK_META], meta | node_count(node) << TASK_INDEX_SHIFT);
+    store_relaxed(&slot->word[TASK_THIEF], task->word[TASK_THIEF]);
+    store_relaxed(&slot->word[TASK_ARG], task->word[TASK_ARG]);
+    if (meta & TASK_COPIED)
+        for (size_t i = 1; i < TASK_ARG_WORDS; i++)
+            store_relaxed(&slot->word[TASK_ARG + i], task->word[TASK_ARG + i]);
+}
+
 /* Spawns into the innermost scope. */
 static int spawn_here(struct worker *w, struct task *task)
 {
@@ -110,10 +124,7 @@ static int spawn_here(struct worker *w, struct task *task)
     while (!(slot = scopei_slot(w, &slow)))
         if (!spawn_full(w, task))
             return SCOPE_OK;
-    task->word[TASK_LINEAGE] = word_of(&node->line);
-    task->word[TASK_META] |= node_count(node) << TASK_INDEX_SHIFT;
-    for (size_t i = 0; i < SLOT_WORDS; i++)
-        store_relaxed(&slot->word[i], task->word[i]); /* Relaxed: published by the release of pub. */
+    task_put(node, slot, task);
     if (slow)
         scopei_attend(w);
     return SCOPE_OK;
@@ -143,12 +154,22 @@ struct spawner {
     bool try;       /* or fail if it has to wait */
 };
 
-static int spawn(const struct spawner *by, struct task *task)
+static __attribute__((noinline)) int spawn_slow(const struct spawner *by, struct task *task)
 {
     struct worker *w = worker_self();
     if (!by->permitted && !scopei_encloses(by->s, w))
         return SCOPE_EPERM;
     return spawn_into(w, by->s, task, by->try);
+}
+
+static inline int spawn(const struct spawner *by, struct task *task)
+{
+    struct worker *w = worker_self();
+    struct slot *slot = w && w->open == by->s && !scopei_attends(by->s) ? deque_push(&w->deque) : NULL;
+    if (SCOPEI_UNLIKELY(!slot))
+        return spawn_slow(by, task);
+    task_put(w->node, slot, task);
+    return SCOPE_OK;
 }
 
 int scopei_spawn_slow(struct scope *s, scope_fn *fn, void *arg)
@@ -160,7 +181,7 @@ int scopei_spawn_slow(struct scope *s, scope_fn *fn, void *arg)
 }
 
 /* A task with a copy of the size bytes at arg, or with the pointer if size is 0. */
-static int spawn_copy(const struct spawner *by, struct task *task, const void *arg, size_t size)
+static inline int spawn_copy(const struct spawner *by, struct task *task, const void *arg, size_t size)
 {
     void *copy = NULL;
     if (size > TASK_ARG_WORDS * sizeof(uint64_t)) {
@@ -189,7 +210,7 @@ int scope_spawn_copy(struct scope *s, scope_fn *fn, const void *arg, size_t size
     return spawn_copy(&(struct spawner){.s = s}, &task, arg, size);
 }
 
-static int spawn_described(const struct spawner *by, const struct scope_task *described, void *arg)
+static inline int spawn_described(const struct spawner *by, const struct scope_task *described, void *arg)
 {
     if (!by->s || (described->flags & ~SCOPE_RUN_ANYWAY) || described->copy > SCOPE_COPY_MAX ||
         (described->copy && !arg))
@@ -203,7 +224,7 @@ static int spawn_described(const struct spawner *by, const struct scope_task *de
 }
 
 /* The same, and disposes of the argument if that fails; not if it was only tried. */
-static int spawn_task(const struct spawner *by, const struct scope_task *task, void *arg)
+static inline int spawn_task(const struct spawner *by, const struct scope_task *task, void *arg)
 {
     if (!task || !task->fn)
         return SCOPE_EINVAL;

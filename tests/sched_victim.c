@@ -1,12 +1,14 @@
-/* Which tasks a wait may run: scopei_task_allowed on lineages made by hand.
+/* Which tasks a wait may run: scopei_task_allowed on lineages made by hand; and whom a thief looks at first.
  *
  *      stay (run, depth 0) -- a (depth 1) -- b (depth 2)
  *                                             |
  *                              run1 (spawned from b, depth 2) -- c (depth 3)
  *                              run2 (spawned from a, depth 1) -- e (depth 2)
  *                              run3 (spawned from c, depth 3)                    */
-#include "sched/task.h"
+#include "scope/scope.h"
 #include "tests/check.h"
+
+#include <sched.h>
 
 static struct lineage stay, a, b, c, e, run1, run2, run3, other;
 
@@ -92,6 +94,68 @@ static void garbage_terminates(void)
     CHECK(!allowed(&e, &stay, 0));
 }
 
+/* ------------------------------------------------------------------------------------------------------ The last victim */
+
+static struct scope_pool *pool;
+
+/* Until the pool's own worker, which is stood down for us, sleeps: it would steal, too. */
+static struct worker *enter(void)
+{
+    struct worker *w = scopei_guest_enter(pool, NULL);
+    for (bool down = !CHECK(w != NULL) || pool->workers == 0; !down; sched_yield()) {
+        pthread_mutex_lock(&pool->idle.lock);
+        down = pool->slot[0]->parked;
+        pthread_mutex_unlock(&pool->idle.lock);
+    }
+    return w;
+}
+
+/* Stealable tasks of w's, each with w as its argument. */
+static void publish(struct worker *w, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        struct slot *slot = deque_push_anyway(&w->deque);
+        store_relaxed(&slot->word[TASK_FUNCTION], TASK_SPAWNED);
+        store_relaxed(&slot->word[TASK_META], 0);
+        store_relaxed(&slot->word[TASK_ARG], (uint64_t)(uintptr_t)w);
+    }
+    scopei_deque_publish(&w->deque, count);
+}
+
+static bool steals_from(struct worker *w, const struct worker *victim)
+{
+    struct task task;
+    return scopei_find(w, NULL, &task) && task.word[TASK_ARG] == (uint64_t)(uintptr_t)victim;
+}
+
+/* Else a long task of another worker's would wait for a whole row of tiny ones. */
+static void thief_of_tiny_tasks_looks_at_others_first(void)
+{
+    if (!CHECK((pool = scopei_pool_create(1, &scopei_hooks)) != NULL))
+        return;
+    struct worker *w = enter(), *first = enter(), *second = enter();
+    publish(first, 4);
+    CHECK(steals_from(w, first)); /* the only one */
+    publish(second, 4);
+    w->rest_ns = 0;
+    CHECK(steals_from(w, first)); /* once more: its tasks were worth it */
+    w->rest_ns = 1;
+    CHECK(steals_from(w, second));
+    w->rest_ns = 1;
+    CHECK(steals_from(w, first)); /* whose turn it is, as those of second are tiny, too */
+    CHECK(w->victim == first);
+    struct task task;
+    for (unsigned i = 0; i < 4; i++)
+        CHECK(scopei_find(w, NULL, &task)); /* all that is left, in whatever order */
+    CHECK(!scopei_find(w, NULL, &task));
+    struct worker *guest[] = {second, first, w};
+    for (unsigned i = 0; i < 3; i++) {
+        (void)scopei_deque_reset(&guest[i]->deque, guest[i]->slots);
+        scopei_guest_leave(guest[i], i < 2 ? guest[i + 1] : NULL);
+    }
+    CHECK(scopei_pool_destroy(pool));
+}
+
 int main(void)
 {
     check_run("goal_null_allows_everything", goal_null_allows_everything);
@@ -99,5 +163,6 @@ int main(void)
     check_run("descendant_of_a_stolen_task_is_allowed", descendant_of_a_stolen_task_is_allowed);
     check_run("stranger_is_refused", stranger_is_refused);
     check_run("garbage_terminates", garbage_terminates);
+    check_run("thief_of_tiny_tasks_looks_at_others_first", thief_of_tiny_tasks_looks_at_others_first);
     return check_done();
 }
