@@ -23,9 +23,9 @@
  * fro), and who leave it alone for a moment; to sleepers for the price of a wake-up.  If that was a wrong guess the next loops
  * wake nobody, more of them each time; after some wrong guesses they are not offered to anybody before their first items have shown
  * what they cost. */
-#include "scope/loop.h"
 #include "sched/idle.h"
 #include "sched/seed.h"
+#include "scope/guess.h"
 
 #include <string.h>
 
@@ -56,20 +56,8 @@
 #define PROVEN_NS 1000
 #define PROVEN_ALONE_NS 4000
 
-/* Work is shared with a worker that is awake if it takes so long: a steal and a join cost about 0.5 us (bench/steal), and to move an
- * array to another cache as long as a cheap loop over it (bench/loop: 10^4 items of 0.3 ns got slower with 2 us). */
-#define WORTH_STEAL_NS 5000
-
-/* Once a loop is divided less will do, as its array has been moved. */
+/* Once a loop is divided less than WORTH_STEAL_NS will do, as its array has been moved. */
 #define WORTH_MORE_NS 3000
-
-/* And with one that sleeps: to wake it costs the caller 7 to 20 us, and it starts 30 to 100 us later (bench/wake). */
-#define WORTH_WAKE_NS 200000
-
-/* A loop that alone is not worth that may be one of many.  So somebody is woken, too, when nobody has helped for that long with loops
- * that follow each other closely.  If nobody comes, as another program has the processor, or as the loops end too early, the next
- * wake-up is due twice as long after this one, and so on, up to so many times: that costs 0.3 %. */
-#define ALONE_WAKES_MOST 5
 
 /* What is left is divided, down to so much, and shown even if nobody is idle: who is so later finds it though this worker may then
  * be busy with one long item.  A part costs 0.4 us more than its items. */
@@ -78,27 +66,8 @@
 /* Nor into more parts than so many for each worker: in a long loop little is hidden behind a long item even so. */
 #define AHEAD_PER_WORKER 32
 
-/* After so many loops in a row of many items that were divided, while somebody asked when they began, the next one is taken to be as
- * long as the last, and divided for him before its first item: he begins 1 us earlier.  If that is wrong, it costs the loop about
- * 1 us, and so many others are needed again.  Until something is measured there are only so many parts for each worker. */
-#define LIKELY_LEAST 4
+/* Until anything is measured of a loop that is taken to be like the last ones there are only so many. */
 #define ASSUMED_PER_WORKER 4
-
-/* So many items a worker, and fewer, are few. */
-#define FEW_PER_WORKER 32
-
-/* After a first wrong guess so many loops of few items wake nobody; after the next ones twice as many each, up to the most. */
-#define GUESS_PAUSE_LEAST 256
-#define GUESS_PAUSE_MOST ((uint64_t)1 << 20)
-
-/* After so many of them that were offered in vain to those who are awake the next ones are not, but for those of so few items that to
- * wait for the first would be bad, and one in so many.  One that turns out to be worth it pays for others: one for each so many
- * nanoseconds, which is a tenth of them, and up to the most. */
-#define VAIN_MOST 64
-#define VAIN_ITEMS 4
-#define VAIN_RETRY 256
-#define VAIN_PAID_NS 1000
-#define VAIN_PAID_MOST 1e6
 
 /* How a part is divided: for thieves who leave it alone for a moment; for such as are awake; or somebody is woken. */
 enum division { DIVIDE_NOT, DIVIDE_EARLY, DIVIDE_QUIETLY, DIVIDE_LOUDLY };
@@ -244,7 +213,7 @@ __attribute__((noinline)) static uint64_t part_measure(struct worker *w, struct 
     if (part->divided && before)
         part_tell(part, count, taken_ns);
     if (before && taken_ns >= WORTH_WAKE_NS)
-        w->guess_skip = w->guess_pause = 0; /* a guess would have been right */
+        guess_right(w);
     w->looked = now;
     return now;
 }
@@ -261,31 +230,7 @@ static inline uint64_t part_look(struct worker *w, struct part *part, size_t cou
     return 0;
 }
 
-static void loop_helped(struct worker *w)
-{
-    w->alone_since = w->looked;
-    w->alone_wakes = 0;
-}
-
-static bool wake_is_due(const struct worker *w)
-{
-    return ticks_ns(w->pool, w->alone_since, w->looked) >= WORTH_WAKE_NS &&
-           ticks_ns(w->pool, w->alone_woke, w->looked) >= WORTH_WAKE_NS * (double)(1u << w->alone_wakes);
-}
-
-static void wake_done(struct worker *w)
-{
-    w->alone_woke = w->looked;
-    if (w->alone_wakes < ALONE_WAKES_MOST)
-        w->alone_wakes++;
-}
-
 /* ---------------------------------------------------------------------------------------------------------- Divisions */
-
-static bool few(const struct worker *w, size_t items)
-{
-    return items > 1 && w->pool->workers > 1 && items / FEW_PER_WORKER <= w->pool->workers;
-}
 
 /* Whether half of the part is to be offered before its first chunk, if its items' cost is not known.  Not if a division costs more
  * than the fork, to somebody who is awake: he will find something else. */
@@ -304,15 +249,6 @@ static enum division part_guess(const struct worker *w, const struct part *part)
     return part->guess == GUESS_AWAKE || scopei_idle_hunger(w) == HUNGER_NONE ? DIVIDE_EARLY : DIVIDE_LOUDLY;
 }
 
-/* An offer to those who are awake would have been right. */
-static void guess_paid(struct worker *w, double taken_ns)
-{
-    double paid = taken_ns / VAIN_PAID_NS;
-    int64_t vain = VAIN_MOST - (int64_t)(paid < VAIN_PAID_MOST ? paid : VAIN_PAID_MOST);
-    if (w->vain > vain)
-        w->vain = vain;
-}
-
 /* True if a part that takes so long is to be divided though nobody asks. */
 static bool part_large(const struct worker *w, const struct part *part, double left_ns)
 {
@@ -328,7 +264,7 @@ static enum division part_divide(struct worker *w, struct part *part)
     double left_ns = part->item_ns * (double)part_left(part);
     bool worth_wake = part->proven && left_ns >= WORTH_WAKE_NS;
     if (worth_wake)
-        w->guess_skip = w->guess_pause = 0; /* a guess would have been right */
+        guess_right(w);
     if (left_ns < part_worth_ns(part) + 4 * loop->split_ns || part_left(part) < 2)
         return DIVIDE_NOT;
     if (part->guess != GUESS_MANY)
@@ -336,14 +272,14 @@ static enum division part_divide(struct worker *w, struct part *part)
     enum hunger hunger = who_asks(w);
     if (hunger == HUNGER_AWAKE)
         return DIVIDE_QUIETLY;
-    bool wakes = worth_wake || (part->proven && wake_is_due(w));
+    bool wakes = worth_wake || (part->proven && alone_wakes(w));
     if (hunger == HUNGER_ASLEEP && wakes) {
-        wake_done(w);
+        alone_woke(w);
         return DIVIDE_LOUDLY;
     }
     if (part->offered && wakes && deque_requested(&w->deque)) {
         scopei_idle_notify(w->pool, (const struct lineage *)w->node);
-        wake_done(w);
+        alone_woke(w);
         part->offered = false;
     }
     return (part->proven || part->divided) && part_large(w, part, left_ns) ? DIVIDE_QUIETLY : DIVIDE_NOT;
@@ -386,7 +322,7 @@ static bool part_split(struct worker *w, struct scope *s, struct part *near, enu
         *code = scope_fork2(s, part_run, &far, part_run, near);
     if (far.by != w) {
         near->helped = true;
-        loop_helped(w);
+        alone_helped(w);
     }
     if (loop->join)
         loop->join(near, &far);
@@ -499,27 +435,6 @@ static int loop_quiet(struct worker *w, struct scope *s, struct part *part)
     return scope_cancelled(s) ? SCOPE_ECANCELED : chunk_run(s, part, part->end);
 }
 
-static enum guess loop_guess(struct worker *w, size_t items)
-{
-    if (!few(w, items))
-        return GUESS_MANY;
-    if (w->guess_skip == 0)
-        return GUESS_ANYBODY;
-    bool retry = w->guess_skip-- % VAIN_RETRY == 0;
-    return w->vain >= VAIN_MOST && items >= VAIN_ITEMS && !retry ? GUESS_VAIN : GUESS_AWAKE;
-}
-
-static void guess_learn(struct worker *w, double taken_ns)
-{
-    bool right = taken_ns >= WORTH_WAKE_NS;
-    uint64_t pause = 2 * w->guess_pause;
-    w->guess_pause = right                       ? 0
-                     : pause < GUESS_PAUSE_LEAST ? GUESS_PAUSE_LEAST
-                     : pause < GUESS_PAUSE_MOST  ? pause
-                                                 : GUESS_PAUSE_MOST;
-    w->guess_skip = w->guess_pause;
-}
-
 /* A loop of few items, of which half is offered at once to who may ask. */
 static int loop_offered(struct worker *w, struct scope *s, struct part *part)
 {
@@ -527,33 +442,27 @@ static int loop_offered(struct worker *w, struct scope *s, struct part *part)
     int code = part_run(s, part);
     double taken_ns = ticks_ns(w->pool, begun, os_ticks());
     if (part->guess == GUESS_ANYBODY)
-        guess_learn(w, taken_ns);
+        guess_woke(w, taken_ns);
     if (taken_ns >= WORTH_STEAL_NS)
         guess_paid(w, taken_ns);
-    else if (part->divided && !part->helped && w->vain < VAIN_MOST)
-        w->vain++;
+    else if (part->divided && !part->helped)
+        guess_vain(w);
     return code;
 }
 
 /* True if the loop is taken to be like the last ones, for somebody who is awake. */
 static bool loop_likely(const struct worker *w, const struct part *part)
 {
-    return part->guess == GUESS_MANY && part_left(part) > 1 && w->likely >= LIKELY_LEAST && !seeded(w) &&
+    return part->guess == GUESS_MANY && part_left(part) > 1 && likely_known(w) && !seeded(w) &&
            who_asks(w) == HUNGER_AWAKE;
 }
 
 /* A loop of many items ran while somebody asked.  What nobody has measured tells nothing. */
-static void likely_learn(struct worker *w, const struct part *part)
+static void loop_learn(struct worker *w, const struct part *part)
 {
     const struct loop *loop = part->loop;
     double taken_ns = double_of(load_relaxed(&loop->item_ns)) * (double)loop->items; /* Relaxed: a guess. */
-    if (!part->divided || part->assumed || taken_ns < WORTH_STEAL_NS) {
-        w->likely = 0;
-        return;
-    }
-    w->likely_ns = taken_ns;
-    if (w->likely < LIKELY_LEAST)
-        w->likely++;
+    likely_learn(w, part->divided && !part->assumed ? taken_ns : 0);
 }
 
 int scopei_loop_run(struct scope *s, struct part *part)
@@ -566,7 +475,7 @@ int scopei_loop_run(struct scope *s, struct part *part)
     part->item_ns = 0;
     part->proven = part->offered = part->divided = part->helped = false;
     part->by = w;
-    part->guess = loop_guess(w, items);
+    part->guess = guess_whom(w, items);
     bool offered = part_guessed(w, part), likely = loop_likely(w, part), asked = is_asked(w);
     if (likely) {
         part->item_ns = w->likely_ns / (double)items;
@@ -579,7 +488,7 @@ int scopei_loop_run(struct scope *s, struct part *part)
                : likely || seeded(w) || w->said_any ? part_run(s, part)
                                                     : loop_quiet(w, s, part);
     if (asked && part->guess == GUESS_MANY && items > 1)
-        likely_learn(w, part);
+        loop_learn(w, part);
     return scopei_loop_code(loop, s, code);
 }
 

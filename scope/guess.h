@@ -1,0 +1,135 @@
+/* What a worker's last loops say of its next one, before that has measured anything: how much is worth sharing, whom it is offered to,
+ * whether somebody is woken.  All of it stands in the worker's own words (sched/worker.h), and a wrong guess costs time alone.  Inline, as
+ * the loops that ask take 30 ns and more. */
+#ifndef SCOPE_GUESS_H
+#define SCOPE_GUESS_H
+
+#include "scope/loop.h"
+
+/* Work is shared with a worker that is awake if it takes so long: a steal and a join cost about 0.5 us (bench/steal), and to move an
+ * array to another cache as long as a cheap loop over it (bench/loop: 10^4 items of 0.3 ns got slower with 2 us). */
+#define WORTH_STEAL_NS 5000
+
+/* And with one that sleeps: to wake it costs the caller 7 to 20 us, and it starts 30 to 100 us later (bench/wake). */
+#define WORTH_WAKE_NS 200000
+
+/* ------------------------------------------------------------------------------------------------ Loops of few items */
+
+/* So many items a worker, and fewer, are few. */
+#define FEW_PER_WORKER 32
+
+/* After a first wrong guess so many loops of few items wake nobody; after the next ones twice as many each, up to the most. */
+#define GUESS_PAUSE_LEAST 256
+#define GUESS_PAUSE_MOST ((uint64_t)1 << 20)
+
+/* After so many of them that were offered in vain to those who are awake the next ones are not, but for those of so few items that to
+ * wait for the first would be bad, and one in so many.  One that turns out to be worth it pays for others: one for each so many
+ * nanoseconds, which is a tenth of them, and up to the most. */
+#define VAIN_MOST 64
+#define VAIN_ITEMS 4
+#define VAIN_RETRY 256
+#define VAIN_PAID_NS 1000
+#define VAIN_PAID_MOST 1e6
+
+static inline bool guess_few(const struct worker *w, size_t items)
+{
+    return items > 1 && w->pool->workers > 1 && items / FEW_PER_WORKER <= w->pool->workers;
+}
+
+/* Who is offered half of the loop that begins. */
+static inline enum guess guess_whom(struct worker *w, size_t items)
+{
+    if (!guess_few(w, items))
+        return GUESS_MANY;
+    if (w->guess_skip == 0)
+        return GUESS_ANYBODY;
+    bool retry = w->guess_skip-- % VAIN_RETRY == 0;
+    return w->vain >= VAIN_MOST && items >= VAIN_ITEMS && !retry ? GUESS_VAIN : GUESS_AWAKE;
+}
+
+/* To wake somebody would have been right. */
+static inline void guess_right(struct worker *w)
+{
+    w->guess_skip = w->guess_pause = 0;
+}
+
+/* Somebody was woken for a loop that took so long. */
+static inline void guess_woke(struct worker *w, double taken_ns)
+{
+    uint64_t pause = 2 * w->guess_pause;
+    w->guess_pause = taken_ns >= WORTH_WAKE_NS   ? 0
+                     : pause < GUESS_PAUSE_LEAST ? GUESS_PAUSE_LEAST
+                     : pause < GUESS_PAUSE_MOST  ? pause
+                                                 : GUESS_PAUSE_MOST;
+    w->guess_skip = w->guess_pause;
+}
+
+/* An offer of what takes so long to those who are awake would have been right. */
+static inline void guess_paid(struct worker *w, double taken_ns)
+{
+    double paid = taken_ns / VAIN_PAID_NS;
+    int64_t vain = VAIN_MOST - (int64_t)(paid < VAIN_PAID_MOST ? paid : VAIN_PAID_MOST);
+    if (w->vain > vain)
+        w->vain = vain;
+}
+
+/* Nobody took one. */
+static inline void guess_vain(struct worker *w)
+{
+    if (w->vain < VAIN_MOST)
+        w->vain++;
+}
+
+/* ------------------------------------------------------------------------------------------- Loops that follow each other */
+
+/* A loop that alone is not worth a wake-up may be one of many.  So somebody is woken, too, when nobody has helped for that long with loops
+ * that follow each other closely.  If nobody comes, as another program has the processor, or as the loops end too early, the next
+ * wake-up is due twice as long after this one, and so on, up to so many times: that costs 0.3 %. */
+#define ALONE_WAKES_MOST 5
+
+static inline bool alone_wakes(const struct worker *w)
+{
+    return ticks_ns(w->pool, w->alone_since, w->looked) >= WORTH_WAKE_NS &&
+           ticks_ns(w->pool, w->alone_woke, w->looked) >= WORTH_WAKE_NS * (double)(1u << w->alone_wakes);
+}
+
+/* Somebody was woken for it. */
+static inline void alone_woke(struct worker *w)
+{
+    w->alone_woke = w->looked;
+    if (w->alone_wakes < ALONE_WAKES_MOST)
+        w->alone_wakes++;
+}
+
+/* Somebody has helped. */
+static inline void alone_helped(struct worker *w)
+{
+    w->alone_since = w->looked;
+    w->alone_wakes = 0;
+}
+
+/* --------------------------------------------------------------------------------------- Loops of many items, all alike */
+
+/* After so many in a row that were divided, while somebody asked when they began, the next one is taken to be as long as the last, and
+ * divided for him before its first item: he begins 1 us earlier.  If that is wrong, it costs the loop about 1 us, and so many others
+ * are needed again. */
+#define LIKELY_LEAST 4
+
+static inline bool likely_known(const struct worker *w)
+{
+    return w->likely >= LIKELY_LEAST;
+}
+
+/* Such a loop would have taken so long alone; 0: that is not known. */
+static inline void likely_learn(struct worker *w, double taken_ns)
+{
+    if (taken_ns < WORTH_STEAL_NS) {
+        w->likely = 0;
+        return;
+    }
+    w->likely_ns = taken_ns;
+    if (w->likely < LIKELY_LEAST)
+        w->likely++;
+}
+
+#endif
