@@ -293,12 +293,18 @@ static __attribute__((noinline)) void task_run_popped(struct worker *w, struct n
     task_run_all(w, node, node->scope, word, copy);
 }
 
-/* One of the usual kind: without flags in its word meta, and not to be skipped. */
+/* One of the usual kinds, with a pointer or a small copy for an argument, and not to be skipped.  Relaxed: our own writes. */
 static inline void task_run_plain(struct worker *w, struct scope *s, const struct slot *slot, uint64_t meta)
 {
-    /* Relaxed, both: our own writes. */
+    alignas(16) uint64_t copy[TASK_ARG_WORDS];
     scope_fn *fn = task_function(load_relaxed(&slot->word[TASK_FUNCTION]));
-    int code = task_call(s, fn, (void *)(uintptr_t)load_relaxed(&slot->word[TASK_ARG]));
+    void *arg = (void *)(uintptr_t)load_relaxed(&slot->word[TASK_ARG]);
+    if (meta & TASK_COPIED) {
+        for (size_t i = 0; i < TASK_ARG_WORDS; i++)
+            copy[i] = load_relaxed(&slot->word[TASK_ARG + i]);
+        arg = copy;
+    }
+    int code = task_call(s, fn, arg);
     if (SCOPEI_UNLIKELY(error_said(w, code)))
         scopei_error_returned(w, s, code, meta >> TASK_INDEX_SHIFT, NULL);
 }
@@ -315,7 +321,7 @@ void scopei_node_drain(struct worker *w, struct node *node)
         }
         uint64_t meta = load_relaxed(&slot->word[TASK_META]); /* Relaxed: our own write. */
         node->taken++;
-        if (SCOPEI_LIKELY(!(meta & TASK_FLAGS) && !scope_cancelled(s)))
+        if (SCOPEI_LIKELY(!(meta & TASK_UNUSUAL) && !scope_cancelled(s)))
             task_run_plain(w, s, slot, meta);
         else
             task_run_popped(w, node, slot);

@@ -34,13 +34,16 @@ SAME(worker, fresh, fresh);
 SAME(worker, said_any, said_any);
 static_assert(sizeof(struct scope) == SCOPEI_SCOPE_SIZE, "the public header steps from frame to frame");
 static_assert(SCOPEI_BIAS == BIAS && SCOPEI_SPAWNED == TASK_SPAWNED && SCOPEI_FORK2 == TASK_FORK2 &&
-                  SCOPEI_INDEX_SHIFT == TASK_INDEX_SHIFT && SCOPEI_SIZE_MAX == TASK_ARG_WORDS * sizeof(uint64_t),
+                  SCOPEI_INDEX_SHIFT == TASK_INDEX_SHIFT && SCOPEI_COPIED == TASK_COPIED &&
+                  SCOPEI_SIZE_MAX == TASK_ARG_WORDS * sizeof(uint64_t),
               "the public header is wrong");
 static_assert(SCOPE_WORKERS_MAX == POOL_WORKERS_MAX, "the public header says how many workers there can be");
 
 /* The archive's copies of the inline functions. */
 extern inline int scope_run(scope_fn *body, void *arg);
 extern inline int scope_spawn(struct scope *s, scope_fn *fn, void *arg);
+extern inline int scope_spawn_copy(struct scope *s, scope_fn *fn, const void *arg, size_t size);
+extern inline bool scopei_spawn_begin(struct scope *s, scope_fn *fn, uint64_t flags, struct scopei_slot **begun);
 extern inline int scope_fork2(struct scope *s, scope_fn *f, void *a, scope_fn *g, void *b);
 extern inline bool scope_cancelled(const struct scope *s);
 extern inline enum scope_reason scope_reason(const struct scope *s);

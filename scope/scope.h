@@ -256,7 +256,8 @@ enum {
     TASK_LIMITED = 32,  /* it is one of those that its scope's limit lets run */
     TASK_ANYWAY = 64,   /* it is run though the scope is cancelled */
     TASK_INDEX_SHIFT = 8,
-    TASK_FLAGS = (1 << TASK_INDEX_SHIFT) - 1
+    TASK_FLAGS = (1 << TASK_INDEX_SHIFT) - 1,
+    TASK_UNUSUAL = TASK_FLAGS & ~TASK_COPIED
 };
 
 /* NULL: the task is not described. */

@@ -202,7 +202,7 @@ static inline int spawn_copy(const struct spawner *by, struct task *task, const 
     return status;
 }
 
-int scope_spawn_copy(struct scope *s, scope_fn *fn, const void *arg, size_t size)
+int scopei_spawn_copy_slow(struct scope *s, scope_fn *fn, const void *arg, size_t size)
 {
     if (!s || !fn || !arg || size == 0 || size > SCOPE_COPY_MAX)
         return SCOPE_EINVAL;

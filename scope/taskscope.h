@@ -362,7 +362,7 @@ SCOPEI_INLINE int scope_spawn(struct scope *s, scope_fn *fn, void *arg);
 
 /* The same with the size bytes at arg copied into the task: fn gets a pointer, aligned to 16, to a copy that lives until
  * fn returns.  Up to 32 bytes no memory is allocated.  SCOPE_EINVAL if size is 0 or above SCOPE_COPY_MAX; SCOPE_ENOMEM. */
-int scope_spawn_copy(struct scope *s, scope_fn *fn, const void *arg, size_t size);
+SCOPEI_INLINE int scope_spawn_copy(struct scope *s, scope_fn *fn, const void *arg, size_t size);
 
 /* Spawns a task that is described in full.  As scope_spawn, but: the argument is copied if the description says so; it is
  * disposed of when the task has ended, was skipped, or was refused with whatever error (unless task or task->fn is NULL).
@@ -578,6 +578,7 @@ unsigned scope_pool_workers(const struct scope_pool *pool);
 #define SCOPEI_BIAS ((uint64_t)1 << 62)
 #define SCOPEI_SPAWNED ((uint64_t)1 << 63) /* in the word function */
 #define SCOPEI_FORK2 1u                    /* in place of a function: scope_fork2 */
+#define SCOPEI_COPIED 2u                   /* in the word meta: the argument is in the slot */
 #define SCOPEI_FLAGS 0xffu                 /* of the word meta; above them is the spawn's index */
 #define SCOPEI_INDEX_SHIFT 8u
 #define SCOPEI_SIZE_MAX 32u
@@ -619,6 +620,7 @@ extern __thread struct scopei_worker *scopei_self __attribute__((tls_model("init
 
 /* The same calls when something is not as usual. */
 int scopei_spawn_slow(struct scope *s, scope_fn *fn, void *arg);
+int scopei_spawn_copy_slow(struct scope *s, scope_fn *fn, const void *arg, size_t size);
 void scopei_task_ended(struct scopei_worker *w, struct scope *s, int code, uint64_t index);
 void scopei_drain_slow(struct scopei_worker *w);
 int scopei_end_slow(struct scopei_worker *w, struct scope *s, int code);
@@ -695,24 +697,33 @@ SCOPEI_INLINE void scopei_must_return(const bool *called)
         scopei_task_left();
 }
 
-SCOPEI_INLINE int scope_spawn(struct scope *s, scope_fn *fn, void *arg)
+/* Counts a task of s and begins its slot, which lacks the argument.  False: something is to be looked at first. */
+SCOPEI_INLINE bool scopei_spawn_begin(struct scope *s, scope_fn *fn, uint64_t flags, struct scopei_slot **begun)
 {
     struct scopei_worker *w = scopei_self;
-    if (SCOPEI_LIKELY(fn && w && w->open == s && s && !scopei_attends(s))) {
-        struct scopei_slot *slot = w->bottom;
-        if (SCOPEI_LIKELY(scopei_may_push(w, slot))) {
-            struct scopei_node *node = w->node;
-            scopei_put(&slot->function, (uint64_t)(uintptr_t)fn | SCOPEI_SPAWNED);
-            scopei_put(&slot->lineage, (uint64_t)(uintptr_t)node);
-            uint64_t index = node->spawned;
-            scopei_put(&node->spawned, index + 1); /* scope_dump looks at it */
-            scopei_put(&slot->meta, index << SCOPEI_INDEX_SHIFT);
-            scopei_put(&slot->arg[0], (uint64_t)(uintptr_t)arg);
-            w->bottom = slot + 1;
-            return SCOPE_OK;
-        }
-    }
-    return scopei_spawn_slow(s, fn, arg);
+    if (SCOPEI_UNLIKELY(!fn || !w || w->open != s || !s || scopei_attends(s)))
+        return false;
+    struct scopei_slot *slot = w->bottom;
+    if (SCOPEI_UNLIKELY(!scopei_may_push(w, slot)))
+        return false;
+    struct scopei_node *node = w->node;
+    scopei_put(&slot->function, (uint64_t)(uintptr_t)fn | SCOPEI_SPAWNED);
+    scopei_put(&slot->lineage, (uint64_t)(uintptr_t)node);
+    uint64_t index = node->spawned;
+    scopei_put(&node->spawned, index + 1); /* scope_dump looks at it */
+    scopei_put(&slot->meta, index << SCOPEI_INDEX_SHIFT | flags);
+    w->bottom = slot + 1;
+    *begun = slot;
+    return true;
+}
+
+SCOPEI_INLINE int scope_spawn(struct scope *s, scope_fn *fn, void *arg)
+{
+    struct scopei_slot *slot = NULL;
+    if (SCOPEI_UNLIKELY(!scopei_spawn_begin(s, fn, 0, &slot)))
+        return scopei_spawn_slow(s, fn, arg);
+    scopei_put(&slot->arg[0], (uint64_t)(uintptr_t)arg);
+    return SCOPE_OK;
 }
 
 SCOPEI_INLINE void scopei_innermost(struct scopei_worker *w, struct scope *open, struct scopei_node *node)
@@ -822,6 +833,16 @@ SCOPEI_INLINE void scopei_words_put(struct scopei_slot *slot, const void *from, 
         scopei_put(&slot->arg[2], scopei_word(from, size, 2));
     if (size > 24)
         scopei_put(&slot->arg[3], scopei_word(from, size, 3));
+}
+
+SCOPEI_INLINE int scope_spawn_copy(struct scope *s, scope_fn *fn, const void *arg, size_t size)
+{
+    struct scopei_slot *slot = NULL;
+    bool small = __builtin_constant_p(size) && size > 0 && size <= SCOPEI_SIZE_MAX;
+    if (SCOPEI_UNLIKELY(!small || !arg || !scopei_spawn_begin(s, fn, SCOPEI_COPIED, &slot)))
+        return scopei_spawn_copy_slow(s, fn, arg, size);
+    scopei_words_put(slot, arg, size);
+    return SCOPE_OK;
 }
 
 SCOPEI_INLINE void scopei_words_get(const struct scopei_slot *slot, void *to, size_t size)

@@ -32,6 +32,25 @@ static int copy_task(struct scope *s, void *arg)
     return 0;
 }
 
+/* The same with a size that the compiler knows: those up to 32 are inline. */
+static int spawn_known(struct scope *s, const void *arg, size_t size)
+{
+#define KNOWN(n) \
+    case n:      \
+        return scope_spawn_copy(s, copy_task, arg, n);
+#define KNOWN8(n) KNOWN(n) KNOWN(n + 1) KNOWN(n + 2) KNOWN(n + 3) KNOWN(n + 4) KNOWN(n + 5) KNOWN(n + 6) KNOWN(n + 7)
+    switch (size) {
+        KNOWN8(1)
+        KNOWN8(9)
+        KNOWN8(17)
+        KNOWN8(25)
+        KNOWN(33)
+        KNOWN(SCOPE_COPY_MAX)
+    default:
+        return scope_spawn_copy(s, copy_task, arg, size);
+    }
+}
+
 static int copies_body(struct scope *s, void *arg)
 {
     unsigned char *source = malloc(copies.size + 1); /* exactly so many bytes may be read, at any alignment */
@@ -43,7 +62,9 @@ static int copies_body(struct scope *s, void *arg)
         source[i + 1] = byte_at(i);
     struct scope *into = copies.outer ? copies.outer : s;
     for (size_t i = 0; i < copies.count; i++)
-        CHECK_EQ_INT(scope_spawn_copy(into, copy_task, source + 1, copies.size), SCOPE_OK);
+        CHECK_EQ_INT(i % 2 ? spawn_known(into, source + 1, copies.size)
+                           : scope_spawn_copy(into, copy_task, source + 1, copies.size),
+                     SCOPE_OK);
     memset(source, 0xdd, copies.size + 1); /* it was copied: may change, and go, at once */
     free(source);
     return 0;
