@@ -293,20 +293,23 @@ static __attribute__((noinline)) void task_run_popped(struct worker *w, struct n
     task_run_all(w, node, node->scope, word, copy);
 }
 
-/* One of the usual kinds, with a pointer or a small copy for an argument, and not to be skipped.  Relaxed: our own writes. */
-static inline void task_run_plain(struct worker *w, struct scope *s, const struct slot *slot, uint64_t meta)
+/* Calls one that has nothing unusual about it, and is not to be skipped. */
+static inline void task_run_plain(struct worker *w, struct scope *s, const struct slot *slot, uint64_t meta, void *arg)
 {
-    alignas(16) uint64_t copy[TASK_ARG_WORDS];
-    scope_fn *fn = task_function(load_relaxed(&slot->word[TASK_FUNCTION]));
-    void *arg = (void *)(uintptr_t)load_relaxed(&slot->word[TASK_ARG]);
-    if (meta & TASK_COPIED) {
-        for (size_t i = 0; i < TASK_ARG_WORDS; i++)
-            copy[i] = load_relaxed(&slot->word[TASK_ARG + i]);
-        arg = copy;
-    }
+    scope_fn *fn = task_function(load_relaxed(&slot->word[TASK_FUNCTION])); /* Relaxed: our own write. */
     int code = task_call(s, fn, arg);
     if (SCOPEI_UNLIKELY(error_said(w, code)))
         scopei_error_returned(w, s, code, meta >> TASK_INDEX_SHIFT, NULL);
+}
+
+/* The same with a copied argument.  Not inlined: the others need no room for it. */
+static __attribute__((noinline)) void task_run_copied(struct worker *w, struct scope *s, const struct slot *slot,
+                                                      uint64_t meta)
+{
+    alignas(16) uint64_t copy[TASK_ARG_WORDS];
+    for (size_t i = 0; i < TASK_ARG_WORDS; i++)
+        copy[i] = load_relaxed(&slot->word[TASK_ARG + i]); /* Relaxed: our own writes. */
+    task_run_plain(w, s, slot, meta, copy);
 }
 
 void scopei_node_drain(struct worker *w, struct node *node)
@@ -321,10 +324,12 @@ void scopei_node_drain(struct worker *w, struct node *node)
         }
         uint64_t meta = load_relaxed(&slot->word[TASK_META]); /* Relaxed: our own write. */
         node->taken++;
-        if (SCOPEI_LIKELY(!(meta & TASK_UNUSUAL) && !scope_cancelled(s)))
-            task_run_plain(w, s, slot, meta);
-        else
+        if (SCOPEI_UNLIKELY((meta & TASK_UNUSUAL) || scope_cancelled(s)))
             task_run_popped(w, node, slot);
+        else if (meta & TASK_COPIED)
+            task_run_copied(w, s, slot, meta);
+        else /* Relaxed: our own write. */
+            task_run_plain(w, s, slot, meta, (void *)(uintptr_t)load_relaxed(&slot->word[TASK_ARG]));
     }
 }
 
