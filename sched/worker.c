@@ -175,7 +175,8 @@ static void work_on(struct worker *w, const struct task *task)
                  : !w->rest_ns                   ? REST_LEAST_NS
                  : w->rest_ns < REST_MOST_NS / 2 ? 2 * w->rest_ns
                                                  : REST_MOST_NS;
-    while (w->rest_ns > 0 && ticks_ns(w->pool, ended, os_ticks()) < w->rest_ns)
+    /* A pause takes more than 1 ns: this ends, too, if the clock stands still or is set back. */
+    for (unsigned i = 0; i < w->rest_ns && ticks_ns(w->pool, ended, os_ticks()) < w->rest_ns; i++)
         os_pause();
 }
 
