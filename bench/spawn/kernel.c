@@ -17,6 +17,11 @@ long kernel_n(void)
     return spawn_n;
 }
 
+long kernel_work(void)
+{
+    return spawn_work;
+}
+
 void kernel_good(void)
 {
     spawn_good = true;

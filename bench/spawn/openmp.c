@@ -7,7 +7,7 @@ static void run(void)
 #pragma omp single
     for (long i = 0; i < spawn_n; i++) {
 #pragma omp task
-        spawn_nothing();
+        spawn_task();
     }
     spawn_good = true;
 }

@@ -1,9 +1,10 @@
-/* What a task costs that does nothing: N are spawned in a loop into one scope.  Writes the KiB of memory that this
+/* What a task costs that does nothing, or little: N are spawned in a loop into one scope.  Writes the KiB of memory that this
  * takes to standard error: the peak of all runs above that before them.  That the tasks run is not checked, unless the
- * runtime counts them itself, as it would cost more than they do.  Parameters: N. */
+ * runtime counts them itself, as it would cost more than they do.  Parameters: N; WORK, how many multiplications a task
+ * does, one after the other. */
 #include "bench/runtime/runtime.h"
 
-static long spawn_n, spawn_memory;
+static long spawn_n, spawn_work, spawn_memory;
 static bool spawn_good;
 
 /* The peak so far, in KiB; 0: not known. */
@@ -29,6 +30,7 @@ __attribute__((destructor)) static void spawn_report(void)
 static void spawn_setup(const long *value)
 {
     spawn_n = value[0];
+    spawn_work = value[1];
     spawn_memory = spawn_peak();
 }
 
@@ -39,9 +41,14 @@ static bool spawn_verify(void)
     return good;
 }
 
-/* The task: nothing, but not to be left out by the compiler. */
-static inline void spawn_nothing(void)
+/* The task, which the compiler is not to leave out. */
+static inline void spawn_task(void)
 {
+    uint64_t x = 1;
+    for (long i = 0; i < spawn_work; i++) {
+        x = x * 0x5851f42d4c957f2d + 0x14057b7ef767814f;
+        __asm__ volatile("" : "+r"(x));
+    }
     __asm__ volatile("");
 }
 
@@ -50,9 +57,9 @@ static uint64_t spawn_tasks(void)
     return (uint64_t)spawn_n;
 }
 
-#define SPAWN(init_, run_)                                                                                            \
-    (struct bench)                                                                                                    \
-    {                                                                                                                 \
-        .name = "spawn", .parameters = "N", .parameters_count = 1, .init = (init_), .setup = spawn_setup, .reset = 0, \
-        .run = (run_), .verify = spawn_verify, .tasks = spawn_tasks                                                   \
+#define SPAWN(init_, run_)                                                                                     \
+    (struct bench)                                                                                             \
+    {                                                                                                          \
+        .name = "spawn", .parameters = "N WORK", .parameters_count = 2, .init = (init_), .setup = spawn_setup, \
+        .reset = 0, .run = (run_), .verify = spawn_verify, .tasks = spawn_tasks                                \
     }

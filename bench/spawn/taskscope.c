@@ -1,11 +1,11 @@
 #include "bench/taskscope.h"
 #include "bench/spawn/spawn.h"
 
-static int nothing(struct scope *s, void *arg)
+static int task(struct scope *s, void *arg)
 {
     (void)s;
     (void)arg;
-    spawn_nothing();
+    spawn_task();
     return 0;
 }
 
@@ -13,7 +13,7 @@ static int body(struct scope *s, void *arg)
 {
     (void)arg;
     for (long i = 0; i < spawn_n; i++)
-        (void)scope_spawn(s, nothing, NULL);
+        (void)scope_spawn(s, task, NULL);
     return 0;
 }
 

@@ -5,7 +5,7 @@ static void spawn()
 {
     tbb::task_group group;
     for (long i = 0; i < spawn_n; i++)
-        group.run(spawn_nothing);
+        group.run(spawn_task);
     spawn_good = group.wait() == tbb::task_group_status::complete;
 }
 
