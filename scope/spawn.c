@@ -177,7 +177,7 @@ int scopei_spawn_slow(struct scope *s, scope_fn *fn, void *arg)
     if (!s || !fn)
         return SCOPE_EINVAL;
     struct task task = {.word = {[TASK_FUNCTION] = function_word(fn), [TASK_ARG] = word_of(arg)}};
-    return spawn(&(struct spawner){.s = s}, &task);
+    return spawn_slow(&(struct spawner){.s = s}, &task); /* scope_spawn has looked whether it can be done at once */
 }
 
 /* A task with a copy of the size bytes at arg, or with the pointer if size is 0. */

@@ -697,6 +697,26 @@ SCOPEI_INLINE void scopei_must_return(const bool *called)
         scopei_task_left();
 }
 
+/* The i-th word of the size bytes at from. */
+SCOPEI_INLINE uint64_t scopei_word(const void *from, size_t size, size_t i)
+{
+    uint64_t word = 0;
+    size_t at = 8 * i, left = size > at ? size - at : 0;
+    __builtin_memcpy(&word, (const char *)from + (left ? at : 0), left < 8 ? left : 8);
+    return word;
+}
+
+SCOPEI_INLINE void scopei_words_put(struct scopei_slot *slot, const void *from, size_t size)
+{
+    scopei_put(&slot->arg[0], scopei_word(from, size, 0));
+    if (size > 8)
+        scopei_put(&slot->arg[1], scopei_word(from, size, 1));
+    if (size > 16)
+        scopei_put(&slot->arg[2], scopei_word(from, size, 2));
+    if (size > 24)
+        scopei_put(&slot->arg[3], scopei_word(from, size, 3));
+}
+
 /* Counts a task of s and begins its slot, which lacks the argument.  False: something is to be looked at first. */
 SCOPEI_INLINE bool scopei_spawn_begin(struct scope *s, scope_fn *fn, uint64_t flags, struct scopei_slot **begun)
 {
@@ -723,6 +743,16 @@ SCOPEI_INLINE int scope_spawn(struct scope *s, scope_fn *fn, void *arg)
     if (SCOPEI_UNLIKELY(!scopei_spawn_begin(s, fn, 0, &slot)))
         return scopei_spawn_slow(s, fn, arg);
     scopei_put(&slot->arg[0], (uint64_t)(uintptr_t)arg);
+    return SCOPE_OK;
+}
+
+SCOPEI_INLINE int scope_spawn_copy(struct scope *s, scope_fn *fn, const void *arg, size_t size)
+{
+    struct scopei_slot *slot = NULL;
+    bool small = __builtin_constant_p(size) && size > 0 && size <= SCOPEI_SIZE_MAX;
+    if (SCOPEI_UNLIKELY(!small || !arg || !scopei_spawn_begin(s, fn, SCOPEI_COPIED, &slot)))
+        return scopei_spawn_copy_slow(s, fn, arg, size);
+    scopei_words_put(slot, arg, size);
     return SCOPE_OK;
 }
 
@@ -813,36 +843,6 @@ SCOPEI_INLINE int scope_run(scope_fn *body, void *arg)
 SCOPEI_INLINE struct scope *scope_of(struct scope_strand strand)
 {
     return strand.worker->node->scope;
-}
-
-/* The i-th word of the size bytes at from. */
-SCOPEI_INLINE uint64_t scopei_word(const void *from, size_t size, size_t i)
-{
-    uint64_t word = 0;
-    size_t at = 8 * i, left = size > at ? size - at : 0;
-    __builtin_memcpy(&word, (const char *)from + (left ? at : 0), left < 8 ? left : 8);
-    return word;
-}
-
-SCOPEI_INLINE void scopei_words_put(struct scopei_slot *slot, const void *from, size_t size)
-{
-    scopei_put(&slot->arg[0], scopei_word(from, size, 0));
-    if (size > 8)
-        scopei_put(&slot->arg[1], scopei_word(from, size, 1));
-    if (size > 16)
-        scopei_put(&slot->arg[2], scopei_word(from, size, 2));
-    if (size > 24)
-        scopei_put(&slot->arg[3], scopei_word(from, size, 3));
-}
-
-SCOPEI_INLINE int scope_spawn_copy(struct scope *s, scope_fn *fn, const void *arg, size_t size)
-{
-    struct scopei_slot *slot = NULL;
-    bool small = __builtin_constant_p(size) && size > 0 && size <= SCOPEI_SIZE_MAX;
-    if (SCOPEI_UNLIKELY(!small || !arg || !scopei_spawn_begin(s, fn, SCOPEI_COPIED, &slot)))
-        return scopei_spawn_copy_slow(s, fn, arg, size);
-    scopei_words_put(slot, arg, size);
-    return SCOPE_OK;
 }
 
 SCOPEI_INLINE void scopei_words_get(const struct scopei_slot *slot, void *to, size_t size)
