@@ -6,16 +6,19 @@
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
+# valgrind runs one thread at a time, and unless it is to be fair one that spins may keep a timer from its turn for minutes.
+fair=--fair-sched=try
+
 # What threads of the default pool hold, which runs when the program ends, is `possibly lost`.
 memory_clean()
 {
-    SCOPE_NUM_WORKERS=2 timeout 120 valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect \
+    SCOPE_NUM_WORKERS=2 timeout 120 valgrind -q $fair --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect \
         --errors-for-leak-kinds=definite,indirect "$1"
 }
 
 locks_clean()
 {
-    timeout 120 valgrind -q --tool=drd --report-signal-unlocked=no --error-exitcode=9 "$1"
+    timeout 120 valgrind -q $fair --tool=drd --report-signal-unlocked=no --error-exitcode=9 "$1"
 }
 
 finds_unwritten()
