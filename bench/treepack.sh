@@ -1,9 +1,10 @@
 #!/bin/bash
-# How fast does treepack pack a tree, with one worker and with all, and how fast is `tar | pigz`?
+# How fast does treepack pack a tree, with one worker and with all; how fast is `tar | pigz`; and how fast is what does all that
+# treepack does: that, the sums of all files, as many at a time as there are workers, and the archive on the disk?
 #
 #   bench/treepack.sh [DIR]       default: the one of a few directories of any Debian that is nearest to 100 MB
 #
-# Packs DIR into build/run/, verifies the archive with gzip -t, tar --compare and sha256sum -c, then times the three
+# Packs DIR into build/run/, verifies the archive with gzip -t, tar --compare and sha256sum -c, then times the four
 # contenders in turn, ROUNDS times, and prints the median rates.  Environment: LEVEL, ROUNDS, WORKERS.
 set -eu -o pipefail
 LEVEL=${LEVEL:-6}
@@ -39,11 +40,17 @@ echo "  sha256sum -c      good, $(wc -l < "${archive%.tar.gz}.sha256") files"
 one() { "$treepack" -l "$LEVEL" -w 1 -o "$out/bench.tar.gz" "$dir" > /dev/null 2>&1; }
 all() { "$treepack" -l "$LEVEL" -w "$WORKERS" -o "$out/bench.tar.gz" "$dir" > /dev/null 2>&1; }
 pigz_() { tar -C "$dir" -cf - . | pigz -p "$WORKERS" -"$LEVEL" > "$out/bench.tar.gz"; }
+same()
+{
+    pigz_
+    (cd "$dir" && find . -type f -print0 | xargs -0 -n 64 -P "$WORKERS" sha256sum) > "$out/bench.sha256"
+    sync "$out/bench.tar.gz"
+}
 
 echo "Timing, $ROUNDS rounds in turn, level $LEVEL"
 rm -f "$out"/bench.*
 for ((round = 0; round < ROUNDS; round++)); do
-    for what in one all pigz_; do
+    for what in one all pigz_ same; do
         begin=$(date +%s%N)
         $what
         echo $(($(date +%s%N) - begin)) >> "$out/bench.$what"
@@ -62,4 +69,5 @@ echo "                             MB/s   against 1 worker"
 row "treepack, 1 worker" "$base"
 row "treepack, $WORKERS workers" "$(rate all)"
 row "tar | pigz -p $WORKERS" "$(rate pigz_)"
+row "that, sha256sum, sync" "$(rate same)"
 rm -f "$out"/bench.*
