@@ -103,13 +103,12 @@ static size_t part_row(const struct part *part)
 /* Where the next chunk ends: at the nearest row, if it is as long as one. */
 static size_t chunk_end(const struct part *part)
 {
-    size_t row = part_row(part);
+    size_t row = part->loop->row, end = part->begin + part->chunk;
     if (part_left(part) <= part->chunk)
         return part->end;
-    size_t end = part->begin + part->chunk;
-    if (!row || part->chunk < row)
+    if (part->chunk < row || !part_row(part))
         return end;
-    size_t over = end % row, more = row - over;
+    size_t over = row == LOOP_ALIGN ? end % LOOP_ALIGN : end % row, more = row - over; /* division takes 10 ns */
     return over < more ? end - over : part->end - end > more ? end + more : part->end;
 }
 
@@ -139,10 +138,16 @@ static bool is_shown(const struct worker *w, const struct part *part)
 /* A chunk of count items took so long, or at most so long. */
 static void chunk_adapt(const struct worker *w, struct part *part, size_t count, double taken_ns, bool at_most)
 {
-    double done = (double)count, left = (double)part_left(part);
     double proves_ns = part->item_ns > 0 && !part->assumed ? PROVEN_NS : PROVEN_ALONE_NS;
     part->chunk = part_left(part);
     part->item_ns = 0;
+    /* The next one takes little even if it grows as far as it may; a bound includes what the worker did before. */
+    if (taken_ns * CHUNK_GROWTH <= (at_most ? 2 * CHUNK_LEAST_NS : CHUNK_LEAST_NS)) {
+        if (part->chunk / CHUNK_GROWTH >= count)
+            part->chunk = count * CHUNK_GROWTH;
+        return;
+    }
+    double done = (double)count, left = (double)part_left(part);
     if (taken_ns * left < part_worth_ns(part) * done && left <= done * CHUNK_GROWTH)
         return; /* what is left is not worth another look */
     taken_ns = taken_ns > 1 ? taken_ns : 1;
