@@ -466,8 +466,11 @@ static void help_sleep(struct worker *w, const struct atomic_u64 *pending, const
 bool scopei_idle_help(struct worker *w, const struct atomic_u64 *pending, const struct goal *goal, struct task *task)
 {
     struct idle *idle = &w->pool->idle;
-    (void)add_relaxed(&idle->helping, 1); /* Relaxed: as all counters. */
-    while (load_acquire(pending)) {       /* pairs with: scopei_node_done, scopei_forked_done */
+    bool counted = false;
+    while (load_acquire(pending)) { /* pairs with: scopei_node_done, scopei_forked_done */
+        if (!counted)
+            (void)add_relaxed(&idle->helping, 1); /* Relaxed: as all counters. */
+        counted = true;
         if (help_spin(w, pending, goal, task)) {
             seed_rest(w);
             won(w, &idle->helping);
@@ -476,7 +479,8 @@ bool scopei_idle_help(struct worker *w, const struct atomic_u64 *pending, const 
         if (load_relaxed(pending)) /* Relaxed: a hint, as in help_spin. */
             help_sleep(w, pending, goal);
     }
-    (void)sub_relaxed(&idle->helping, 1); /* Relaxed: as all counters. */
+    if (counted)
+        (void)sub_relaxed(&idle->helping, 1); /* Relaxed: as all counters. */
     starter_leaves(w);
     return false;
 }

@@ -244,15 +244,20 @@ static int fork2_result(struct worker *w, const struct scopei_slot *at)
     return (int)(uint32_t)code;
 }
 
+/* Joins the fork in the slot, which was stolen; returns its code. */
+static int fork2_await(struct worker *w, struct slot *slot)
+{
+    join_wait(w, slot);
+    return fork2_result(w, public_slot(slot));
+}
+
 /* Joins the fork in the slot; returns its code. */
 static int fork2_join(struct worker *w, struct slot *slot)
 {
     if (w->deque.bottom > slot + 1) /* spawned meanwhile */
         scopei_node_drain_to(w, w->node, slot + 1);
-    if (!scopei_pop_slow(w)) {
-        join_wait(w, slot);
-        return fork2_result(w, public_slot(slot));
-    }
+    if (!scopei_pop_slow(w))
+        return fork2_await(w, slot);
     return scope_cancelled(w->open) ? SCOPE_ECANCELED : fork2_call(w->open, slot);
 }
 
@@ -306,11 +311,14 @@ int scopei_fork2_offer(struct worker *w, scope_fn *f, void *a, scope_fn *g, void
     fork2_fill(w, slot, f, a);
     scopei_offer(w, early);
     int second = must_return(g, s, b);
-    /* Usually nobody has come, and there is no time to look at requests. */
-    bool mine = w->deque.bottom == slot + 1 && !deque_private(&w->deque) && scopei_deque_take(&w->deque);
-    if (mine)
-        scopei_attend_next(w); /* as perhaps nothing is published now */
-    int first = !mine ? fork2_join(w, slot) : scope_cancelled(s) ? SCOPE_ECANCELED : must_return(f, s, a);
+    if (w->deque.bottom != slot + 1 || deque_private(&w->deque)) {
+        int first = fork2_join(w, slot);
+        return second ? second : first;
+    }
+    /* The usual case: nothing is left to be published, so requests are left for the next push. */
+    bool mine = scopei_deque_take(&w->deque);
+    scopei_attend_next(w); /* as perhaps nothing is published now */
+    int first = !mine ? fork2_await(w, slot) : scope_cancelled(s) ? SCOPE_ECANCELED : must_return(f, s, a);
     return second ? second : first;
 }
 

@@ -66,6 +66,9 @@
 /* Nor into more parts than so many for each worker: in a long loop little is hidden behind a long item even so. */
 #define AHEAD_PER_WORKER 32
 
+/* So much later than its owner a thief who is awake begins with the other half of a part. */
+#define LATE_NS 600
+
 /* Until anything is measured of a loop that is taken to be like the last ones there are only so many. */
 #define ASSUMED_PER_WORKER 4
 
@@ -89,6 +92,12 @@ static uint64_t bits_of(double value)
     uint64_t bits;
     memcpy(&bits, &value, sizeof(bits));
     return bits;
+}
+
+/* What an item takes, as a part has told the others.  Relaxed: a guess. */
+static double loop_told(const struct loop *loop)
+{
+    return double_of(load_relaxed(&loop->item_ns));
 }
 
 /* ------------------------------------------------------------------------------------------------------------ Chunks */
@@ -135,10 +144,19 @@ static bool is_shown(const struct worker *w, const struct part *part)
     return part->divided && scopei_deque_stealable(&w->deque) > 0;
 }
 
+/* What count items take that were measured to take so long: most of a short time is the chunk's beginning, and then what is told of them
+ * is better, if it is less. */
+static double chunk_ns(const struct part *part, size_t count, double taken_ns)
+{
+    double told_ns = part->divided && taken_ns < MEASURED_NS ? loop_told(part->loop) * (double)count : 0;
+    return told_ns > 0 && told_ns < taken_ns ? told_ns : taken_ns;
+}
+
 /* A chunk of count items took so long, or at most so long. */
 static void chunk_adapt(const struct worker *w, struct part *part, size_t count, double taken_ns, bool at_most)
 {
     double proves_ns = part->item_ns > 0 && !part->assumed ? PROVEN_NS : PROVEN_ALONE_NS;
+    taken_ns = chunk_ns(part, count, taken_ns);
     part->chunk = part_left(part);
     part->item_ns = 0;
     /* The next one takes little even if it grows as far as it may; a bound includes what the worker did before. */
@@ -166,10 +184,10 @@ static void chunk_adapt(const struct worker *w, struct part *part, size_t count,
 
 /* What is learnt of items in one part is told to all that have not begun: what was known when they were divided may have been the time
  * of one item that was not like the others, or of a pause.  Not if it is about the same, as all parts read it.
- * Relaxed, here and in part_begin: a guess. */
+ * Relaxed: a guess. */
 static void loop_tell(struct loop *loop, double item_ns, bool anyway)
 {
-    double told = double_of(load_relaxed(&loop->item_ns));
+    double told = loop_told(loop);
     if (anyway || item_ns > 2 * told || item_ns < told / 2)
         store_relaxed(&loop->item_ns, bits_of(item_ns));
 }
@@ -180,7 +198,7 @@ static void part_tell(struct part *part, size_t count, double taken_ns)
     if (taken_ns >= MEASURED_NS) {
         loop_tell(part->loop, taken_ns / (double)count, part->assumed);
         part->assumed = false;
-    } else if (double_of(load_relaxed(&part->loop->item_ns)) * (double)count > 2 * MEASURED_NS) {
+    } else if (loop_told(part->loop) * (double)count > 2 * MEASURED_NS) {
         loop_tell(part->loop, 0, true);
     }
 }
@@ -190,7 +208,7 @@ static void part_begin(struct part *part, bool first)
 {
     if (part->begun)
         return;
-    double told_ns = double_of(load_relaxed(&part->loop->item_ns));
+    double told_ns = loop_told(part->loop);
     part->begun = true;
     part->assumed = part->assumed && told_ns == part->item_ns;
     part->item_ns = told_ns;
@@ -300,9 +318,12 @@ static enum division part_divide_at_random(struct worker *w, const struct part *
 
 static int part_run(struct scope *s, void *arg);
 
-static size_t part_middle(const struct part *part)
+/* The far half is the smaller one if somebody is about to take it: both end at the same time, though he begins later. */
+static size_t part_middle(const struct part *part, enum division how)
 {
-    size_t row = part_row(part), middle = part->end - part_left(part) / 2;
+    size_t row = part_row(part), half = part_left(part) / 2, middle = part->end - half;
+    if (how == DIVIDE_QUIETLY && part->item_ns * (double)half > LATE_NS)
+        middle += (size_t)(LATE_NS / 2 / part->item_ns);
     return row && middle - part->begin >= row ? middle - middle % row : middle;
 }
 
@@ -311,7 +332,7 @@ static bool part_split(struct worker *w, struct scope *s, struct part *near, enu
 {
     struct loop *loop = near->loop;
     struct part far = *near;
-    far.begin = part_middle(near);
+    far.begin = part_middle(near, how);
     far.offered = false;
     if (loop->split && !loop->split(near, &far))
         return false;
@@ -466,7 +487,7 @@ static bool loop_likely(const struct worker *w, const struct part *part)
 static void loop_learn(struct worker *w, const struct part *part)
 {
     const struct loop *loop = part->loop;
-    double taken_ns = double_of(load_relaxed(&loop->item_ns)) * (double)loop->items; /* Relaxed: a guess. */
+    double taken_ns = loop_told(loop) * (double)loop->items;
     likely_learn(w, part->divided && !part->assumed ? taken_ns : 0);
 }
 
