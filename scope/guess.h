@@ -80,6 +80,21 @@ static inline void guess_vain(struct worker *w)
         w->vain++;
 }
 
+/* True if half of a loop of many items is offered to who is awake though they seem to be cheap: the first may be unlike the others. */
+static inline bool guess_hedges(struct worker *w)
+{
+    return w->vain < VAIN_MOST || w->hedges++ % VAIN_RETRY == 0;
+}
+
+/* It was, and what was left took so long. */
+static inline void guess_hedged(struct worker *w, double taken_ns)
+{
+    if (taken_ns >= WORTH_STEAL_NS)
+        guess_paid(w, taken_ns);
+    else
+        guess_vain(w);
+}
+
 /* ------------------------------------------------------------------------------------------- Loops that follow each other */
 
 /* A loop that alone is not worth a wake-up may be one of many.  So somebody is woken, too, when nobody has helped for that long with loops

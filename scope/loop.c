@@ -210,6 +210,7 @@ static void part_begin(struct part *part, bool first)
         return;
     double told_ns = loop_told(part->loop);
     part->begun = true;
+    part->hedged = first ? part->hedged : 0;
     part->assumed = part->assumed && told_ns == part->item_ns;
     part->item_ns = told_ns;
     double least = first ? 1 : told_ns > 0 ? CHUNK_LEAST_NS / told_ns : (double)part->chunk;
@@ -278,6 +279,19 @@ static bool part_large(const struct worker *w, const struct part *part, double l
     double parts = (part->assumed ? ASSUMED_PER_WORKER : AHEAD_PER_WORKER) * (double)w->pool->workers;
     return left_ns >= AHEAD_NS && (double)part_left(part) * parts > (double)part->loop->items && w->pool->workers > 1 &&
            !part->loop->split;
+}
+
+/* True if all that is left, most of the loop, is to be run without another look, as what is done was cheap.  If the first items were unlike
+ * the others, as those that are skipped, it may take for ever.  So half of it is offered to who is awake, and half of the rest, down to
+ * a sixteenth of the loop, as in a loop of few items; and that is given up as it is there. */
+static bool part_hedges(struct worker *w, struct part *part)
+{
+    size_t left = part_left(part), items = part->loop->items;
+    if (!part->awake || left > part->chunk || left <= items / (part->hedged ? 16 : 2) || part->loop->split)
+        return false;
+    if (!part->divided && !part->hedged && guess_hedges(w))
+        part->hedged = w->looked;
+    return part->hedged && left > 1;
 }
 
 /* A part whose items' cost is known, if it is. */
@@ -401,6 +415,8 @@ static int part_chunks(struct worker *w, struct scope *s, struct part *part, enu
             how = part_divide(w, part);
         else if (seeded(w))
             how = part_divide_at_random(w, part);
+        if (how == DIVIDE_NOT && part_hedges(w, part))
+            how = DIVIDE_EARLY;
         if (how != DIVIDE_NOT && part_split(w, s, part, how, &code))
             return code;
         how = DIVIDE_NOT;
@@ -456,7 +472,7 @@ static int loop_quiet(struct worker *w, struct scope *s, struct part *part)
         return code;
     before = part_look(w, part, count, before);
     bool last = part->chunk == part_left(part) && part->begin < load_relaxed(&part->loop->stop); /* Relaxed: our own. */
-    if (!last || w->said_any)
+    if (!last || w->said_any || part_hedges(w, part))
         return part_finish(w, s, part, DIVIDE_NOT, before);
     return scope_cancelled(s) ? SCOPE_ECANCELED : chunk_run(s, part, part->end);
 }
@@ -500,9 +516,12 @@ int scopei_loop_run(struct scope *s, struct part *part)
         return SCOPE_OK;
     part->item_ns = 0;
     part->proven = part->offered = part->divided = part->helped = false;
+    part->hedged = 0;
     part->by = w;
     part->guess = guess_whom(w, items);
-    bool offered = part_guessed(w, part), likely = loop_likely(w, part), asked = is_asked(w);
+    enum hunger hunger = who_asks(w);
+    bool offered = part_guessed(w, part), likely = loop_likely(w, part), asked = hunger != HUNGER_NONE;
+    part->awake = hunger == HUNGER_AWAKE && part->guess == GUESS_MANY;
     if (likely) {
         part->item_ns = w->likely_ns / (double)items;
         loop_tell(loop, part->item_ns, true);
@@ -515,6 +534,8 @@ int scopei_loop_run(struct scope *s, struct part *part)
                                                     : loop_quiet(w, s, part);
     if (asked && part->guess == GUESS_MANY && items > 1)
         loop_learn(w, part);
+    if (part->hedged)
+        guess_hedged(w, ticks_ns(w->pool, part->hedged, os_ticks()));
     return scopei_loop_code(loop, s, code);
 }
 

@@ -24,6 +24,8 @@ struct seen {
     size_t bad;  /* item that fails or cancels; SIZE_MAX: none */
     bool cancels;
     atomic_bool done; /* it has */
+    atomic_uint late; /* chunks that began afterwards */
+    int code;         /* that the loop returned */
 };
 
 static struct seen seen;
@@ -43,17 +45,19 @@ static int item(struct scope *s, size_t i)
         burn(seen.cost);
     if (i != seen.bad)
         return 0;
+    int code = seen.cancels ? 0 : scope_fail(s, FAILED, "item %zu is bad", i);
+    if (seen.cancels)
+        (void)scope_cancel(s);
     atomic_store(&seen.done, true);
-    if (!seen.cancels)
-        return scope_fail(s, FAILED, "item %zu is bad", i);
-    (void)scope_cancel(s);
-    return 0;
+    return code;
 }
 
 static int chunk(struct scope *s, size_t begin, size_t end, void *arg)
 {
     CHECK(arg == &seen && begin < end);
     atomic_fetch_add(&seen.chunks, 1);
+    if (atomic_load(&seen.done))
+        atomic_fetch_add(&seen.late, 1);
     for (size_t i = begin; i < end; i++) {
         int code = item(s, i);
         if (code)
@@ -73,7 +77,7 @@ static size_t seen_items(void)
 static int loop_body(struct scope *s, void *arg)
 {
     size_t n = *(size_t *)arg;
-    return scope_for(s, 0, n, chunk, &seen);
+    return seen.code = scope_for(s, 0, n, chunk, &seen);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ Each once */
@@ -378,6 +382,61 @@ static void for_loops_like_the_last_ones_are_divided_at_once(void)
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
+/* A loop whose first items cost nothing is not taken to be as cheap to its end while somebody asks: parts of it are published before the
+ * rest is run.  After many of which that was not worth it few are; then one pays for others.  Who asks is feigned. */
+#define HEDGE_ITEMS 64 /* a worker: not few */
+#define HEDGE_LOOPS 400
+
+struct hedge {
+    double cost;        /* of an item of the second half, us */
+    uint64_t published; /* before the loop began */
+    bool hidden;        /* most of it was run in one chunk, and nothing published before */
+};
+
+static int hedge_items(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    struct hedge *hedge = arg;
+    const struct worker *w = worker_self();
+    (void)s;
+    size_t items = (size_t)HEDGE_ITEMS * w->pool->workers + 1;
+    if (end - begin > items / 2 && load_relaxed(&w->deque.pub) == hedge->published)
+        hedge->hidden = true;
+    for (size_t i = begin; i < end && hedge->cost > 0; i++)
+        if (i > items / 2)
+            burn(hedge->cost);
+    return 0;
+}
+
+static bool loop_is_hedged(struct scope *s, double cost)
+{
+    struct worker *w = worker_self();
+    struct hedge hedge = {cost, load_relaxed(&w->deque.pub), false};
+    scopei_deque_request(&w->deque);
+    CHECK_EQ_INT(scope_for(s, 0, (size_t)HEDGE_ITEMS * w->pool->workers + 1, hedge_items, &hedge), SCOPE_OK);
+    return !hedge.hidden;
+}
+
+static void for_cheap_beginning_hides_nothing(void)
+{
+    struct scope_pool *pool = pool_at_least(2);
+    struct scope_options options = options_of(pool);
+    int cheap = 0, tries = 0, row = 0;
+    bool first = false;
+    SCOPE(s, &options, NULL)
+    {
+        (void)add_relaxed(&pool->idle.searching, 1);
+        first = loop_is_hedged(s, 1);
+        for (int i = 0; i < HEDGE_LOOPS; i++)
+            cheap += loop_is_hedged(s, 0);
+        for (; tries < 4 * HEDGE_LOOPS && row < 10; tries++)
+            row = loop_is_hedged(s, 1) ? row + 1 : 0;
+        (void)sub_relaxed(&pool->idle.searching, 1);
+    }
+    printf("# hedged: the first %d, cheap ones %d of %d, 10 dear ones after %d more\n", first, cheap, HEDGE_LOOPS, tries);
+    CHECK(first && cheap >= 10 && cheap < HEDGE_LOOPS && row == 10);
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
 /* While one item takes long, all others are run by whoever is idle: it waits for them. */
 static atomic_uint others;
 
@@ -586,6 +645,7 @@ static void for_failing_at_any_place_is_told_once(void)
     }
 }
 
+/* Each other thread begins one chunk more at most, if it had just looked.  (That none begins on one worker: scope_loop_stop.) */
 static void for_cancelled_at_any_place_stops(void)
 {
     struct scope_report report;
@@ -595,6 +655,8 @@ static void for_cancelled_at_any_place_stops(void)
         int status = run_checked(NULL, &report, loop_body, &n);
         CHECK(status == SCOPE_ECANCELED);
         CHECK_EQ_INT(report.reason, SCOPE_REASON_EXPLICIT);
+        CHECK(seen.late <= scope_pool_workers(NULL));
+        CHECK(seen.code == SCOPE_ECANCELED || (seen.code == SCOPE_OK && seen_items() == n));
         scope_report_fini(&report);
     }
 }
@@ -1064,6 +1126,10 @@ int main(void)
         check_skip("for_loops_like_the_last_ones_are_divided_at_once", "no loop is cheap here");
     else
         check_run("for_loops_like_the_last_ones_are_divided_at_once", for_loops_like_the_last_ones_are_divided_at_once);
+    if (check_slow())
+        check_skip("for_cheap_beginning_hides_nothing", "no loop is cheap here");
+    else
+        check_run("for_cheap_beginning_hides_nothing", for_cheap_beginning_hides_nothing);
     check_run("for_long_item_hides_no_others", for_long_item_hides_no_others);
     check_run("for_one_item_a_worker_all_at_once", for_one_item_a_worker_all_at_once);
     check_run("for_small_loops_in_a_row_each_item_once", for_small_loops_in_a_row_each_item_once);
