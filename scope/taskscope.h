@@ -459,6 +459,15 @@ SCOPEI_INLINE int scope_fork2(struct scope *s, scope_fn *f, void *a, scope_fn *g
  *                                                             the innermost scope of the caller (else the program is aborted)
  * A strand is a place in the worker's deque.  fork advances it and join takes it back, so a call in between gets the strand as
  * it is then.  Every fork is joined by the function that made it, before it returns, newest first; that is not checked.
+ * Both are inline, and come to this; w is the strand's worker, and no other thread's memory is touched:
+ *
+ *     fib_fork(&strand, n - 1)     slot = strand.at++;
+ *                                  if (slot >= w->limit) fib_fork_slow(...);       somebody asks for tasks, or the deque is full
+ *                                  else slot->function = fib_run, slot->arg = n - 1;
+ *     fib_join(&strand)            slot = --strand.at;
+ *                                  if (slot < w->floor) fib_join_slow(...);        somebody asks, or others may have it
+ *                                  else fib(strand, slot->arg);
+ *
  *
  * Cancellation: when the scope has been cancelled, a join whose task nobody has started gives a result of all zero bytes.  Poll
  * scope_cancelled(scope_of(strand)) in long leaves.  Errors: scope_fail(scope_of(strand), ...) records one, with the index

@@ -11,7 +11,7 @@
  *
  *     scope_for(NULL, 0, n, scale, x);
  *
- * None has a grain size.  The calling worker runs chunk after chunk, as the serial loop would; how long they are follows from
+ * None needs a grain size (reductions and scans have blocks, below).  The calling worker runs chunk after chunk, as the serial loop would; how long they are follows from
  * the time that they take.  When another worker is idle, and what is left is worth it, it gives away the far half.  Loops and
  * searches without results of their own offer it beforehand if it takes longer than some 30 us: so one long item hides no others.
  *
@@ -24,7 +24,8 @@
  *   Failure   a chunk that returns a code other than 0 stops its loop: no chunk starts afterwards, those that run end.  The code is
  *             recorded in s with the items of the chunk (a message of scope_fail with that code stays), which cancels s as
  *             its policy says.
- *   Cancel    between chunks, which take up to 30 microseconds, or an item; poll scope_cancelled(s) in long ones.
+ *   Cancel    between chunks, which take up to 30 microseconds, or an item, or a block; longer if their first items take next to nothing
+ *             and others do not.  Poll scope_cancelled(s) in long ones.
  *   Returns   SCOPE_OK: all was done.  The code of the chunk that failed (of the first, if there were several), not to be recorded
  *             again when the caller returns it.  SCOPE_ECANCELED: s was cancelled, or a chunk returned that; some items may not have been
  *             done.  SCOPE_EINVAL: a NULL, a range that ends before it begins, a size that makes no sense; SCOPE_EPERM: s is not the
@@ -93,14 +94,14 @@ int scope_map(struct scope *s, const void *input, size_t input_size, void *outpu
 struct scope_reduction {
     size_t size;          /* of a value */
     const void *identity; /* combined with any value it leaves that as it is */
-    /* Adds the items [begin, end) to *value, which holds the identity, or an earlier sum.  arg: the field below. */
+    /* Adds the items [begin, end) to *value, which holds the identity; in later versions perhaps an earlier sum.  arg: the field below. */
     int (*map)(struct scope *s, size_t begin, size_t end, void *value, void *arg);
     /* Adds *right, whose items come after those of *left, to *left.  Associative but for rounding. */
     void (*combine)(void *left, const void *right, void *arg);
     void *arg;
-    size_t
-        block; /* how many items map is given at a time, at most.  0: 1 to 1024, so that there are 26 blocks or more if there are as many items.  For few
-                   * items that take long, say 1 */
+    /* How many items map is given at a time, at most.  0: 1 to 1024, so that there are some 26 to 32 blocks if there are as many items, and
+     * more from 32768 on.  No more workers than blocks can take part: if items take long, say 1. */
+    size_t block;
 };
 
 /* Sets *result to the sum of the items [begin, end), or to the identity if there are none.  Unchanged if it fails.

@@ -55,12 +55,13 @@ int scope_merge(struct scope *s, const void *a, size_t a_count, const void *b, s
  * SCOPE_SORT(type, name, less) declares
  *   int name(struct scope *s, type *base, size_t n)                           as scope_sort
  *   int name_scratch(struct scope *s, type *base, size_t n, type *scratch)    as scope_sort_scratch
- * less: a function, or a macro, of two pointers to constant elements; true if the first comes before the second: <, not <=. */
+ * less: a function, or a macro, of two pointers to constant elements; true if the first comes before the second: <, not <=.
+ * Elements of any size are moved themselves, some log2(n) times: if they have more than some 100 bytes, sort pointers to them. */
 
 /* Sorts numbers by their bits, without comparisons: time in proportion to n for each of at most 4 or 8 bytes that differ.  Few numbers are
  * sorted by comparisons.  Equal numbers are the same bits.  The order of floating-point numbers is total: -NaN, -infinity ... -0.0,
  * +0.0 ... infinity, NaN; NaNs by their bits.  All else as for scope_sort, and 66 KiB of memory more for each digit
- * that is looked at in parallel (without it, comparisons). */
+ * that is looked at in parallel, also by the calls below (without it, comparisons).  To sort records by such a key: SCOPE_SORT. */
 int scope_sort_u32(struct scope *s, uint32_t *base, size_t n);
 int scope_sort_i32(struct scope *s, int32_t *base, size_t n);
 int scope_sort_u64(struct scope *s, uint64_t *base, size_t n);
