@@ -58,6 +58,9 @@ int bench_perform(int argc, char **argv, const struct bench *bench, const char *
            bench->name, runtime, workers, (unsigned long long)bench->tasks(), verified ? "true" : "false");
     for (long run = 0; run < runs; run++)
         printf("%s%.9f", run ? "," : "", seconds[run]);
-    printf("]}\n");
+    printf("]");
+    if (bench->peak_kib)
+        printf(",\"peak_kib\":%ld", bench->peak_kib());
+    printf("}\n");
     return verified ? 0 : 1;
 }

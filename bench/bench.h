@@ -34,6 +34,7 @@ struct bench {
     bool (*verify)(void);             /* checks the result of the last run; not timed */
     uint64_t (*tasks)(void); /* how many tasks a run spawns; the serial program: as many as the parallel one would */
     double (*seconds)(void) BENCH_NULL; /* the seconds of the last run, if they are not those of run; NULL */
+    long (*peak_kib)(void) BENCH_NULL;  /* the memory that all runs took at most; NULL: not asked */
 };
 
 /* runtime: for the output. */

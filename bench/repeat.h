@@ -68,10 +68,10 @@ static inline void repeat_idling(void (*loop)(void *arg), void *arg, long count)
     }
 }
 
-/* Calls loop(arg) count times. */
+/* Calls loop(arg) count times.  The very first loop starts the runtime's threads, so that there are some to idle. */
 static inline void repeat_loops(void (*loop)(void *arg), void *arg, long count)
 {
-    if (repeat_idle_us)
+    if (repeat_idle_us && repeat_done)
         repeat_idling(loop, arg, count);
     else
         repeat_hot(loop, arg, count);

@@ -17,12 +17,7 @@ long kernel_n(void)
     return spawn_n;
 }
 
-long kernel_work(void)
+void kernel_task(void)
 {
-    return spawn_work;
-}
-
-void kernel_good(void)
-{
-    spawn_good = true;
+    spawn_task();
 }

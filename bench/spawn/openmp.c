@@ -9,7 +9,6 @@ static void run(void)
 #pragma omp task
         spawn_task();
     }
-    spawn_good = true;
 }
 
 int main(int argc, char **argv)

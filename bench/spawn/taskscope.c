@@ -20,7 +20,7 @@ static int body(struct scope *s, void *arg)
 static void run(void)
 {
     struct scope_report report = scope_report_init();
-    spawn_good = scope_run_with(NULL, &report, body, NULL) == SCOPE_OK && report.ok == (uint64_t)spawn_n;
+    spawn_failed = scope_run_with(NULL, &report, body, NULL) != SCOPE_OK || report.ok != (uint64_t)spawn_n;
 }
 
 int main(int argc, char **argv)

@@ -6,7 +6,7 @@ static void spawn()
     tbb::task_group group;
     for (long i = 0; i < spawn_n; i++)
         group.run(spawn_task);
-    spawn_good = group.wait() == tbb::task_group_status::complete;
+    spawn_failed = group.wait() != tbb::task_group_status::complete;
 }
 
 static void run(void)
