@@ -72,7 +72,8 @@ struct worker {
     uint64_t looked;                    /* scope/loop.c: when it looked at the clock last, in ticks */
     uint64_t guess_skip, guess_pause;   /* scope/guess.h: so many small loops wake nobody unless they prove worth it */
     int64_t vain;                       /* scope/guess.h: small loops offered in vain, less what others pay for */
-    uint64_t hedges;                    /* scope/guess.h: so many loops were not, as all that was in vain */
+    unsigned hedged_vain;               /* scope/guess.h: loops whose cheap beginning told the truth */
+    unsigned hedges;                    /* scope/guess.h: so many were taken to, as those before did */
     double likely_ns;                   /* scope/guess.h: what the last of the likely loops takes alone */
     uint64_t alone_since;               /* scope/guess.h: since then nobody has helped with its loops, in ticks */
     uint64_t alone_woke;                /* scope/guess.h: when somebody was woken for that last, in ticks */

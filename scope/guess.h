@@ -80,19 +80,25 @@ static inline void guess_vain(struct worker *w)
         w->vain++;
 }
 
-/* True if half of a loop of many items is offered to who is awake though they seem to be cheap: the first may be unlike the others. */
+/* ------------------------------------------------------------------------------------------------ A cheap beginning */
+
+/* Half of a loop of many items whose first ones are cheap is offered to who is awake, as the others may not be.  If they are, and he takes
+ * it, that costs 1 to 3 us, so after so many times few of those loops are: one in VAIN_RETRY, until one took so long that it was right. */
+#define HEDGE_MOST 16
+#define HEDGE_RIGHT_NS 10000
+
 static inline bool guess_hedges(struct worker *w)
 {
-    return w->vain < VAIN_MOST || w->hedges++ % VAIN_RETRY == 0;
+    return w->hedged_vain < HEDGE_MOST || w->hedges++ % VAIN_RETRY == 0;
 }
 
 /* It was, and what was left took so long. */
 static inline void guess_hedged(struct worker *w, double taken_ns)
 {
-    if (taken_ns >= WORTH_STEAL_NS)
-        guess_paid(w, taken_ns);
-    else
-        guess_vain(w);
+    if (taken_ns >= HEDGE_RIGHT_NS)
+        w->hedged_vain = 0;
+    else if (w->hedged_vain < HEDGE_MOST)
+        w->hedged_vain++;
 }
 
 /* ------------------------------------------------------------------------------------------- Loops that follow each other */

@@ -287,11 +287,11 @@ static bool part_large(const struct worker *w, const struct part *part, double l
 static bool part_hedges(struct worker *w, struct part *part)
 {
     size_t left = part_left(part), items = part->loop->items;
-    if (!part->awake || left > part->chunk || left <= items / (part->hedged ? 16 : 2) || part->loop->split)
+    if (!part->awake || left < 2 || left > part->chunk || left <= items / (part->hedged ? 16 : 2) || part->loop->split)
         return false;
     if (!part->divided && !part->hedged && guess_hedges(w))
-        part->hedged = w->looked;
-    return part->hedged && left > 1;
+        part->hedged = os_ticks();
+    return part->hedged != 0;
 }
 
 /* A part whose items' cost is known, if it is. */

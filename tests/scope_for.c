@@ -383,7 +383,8 @@ static void for_loops_like_the_last_ones_are_divided_at_once(void)
 }
 
 /* A loop whose first items cost nothing is not taken to be as cheap to its end while somebody asks: parts of it are published before the
- * rest is run.  After many of which that was not worth it few are; then one pays for others.  Who asks is feigned. */
+ * rest is run.  After many of which that was not worth it few are, also
+ * after a long loop of few items; then a long one makes the next ones suspect.  Who asks is feigned. */
 #define HEDGE_ITEMS 64 /* a worker: not few */
 #define HEDGE_LOOPS 400
 
@@ -420,7 +421,7 @@ static void for_cheap_beginning_hides_nothing(void)
 {
     struct scope_pool *pool = pool_at_least(2);
     struct scope_options options = options_of(pool);
-    int cheap = 0, tries = 0, row = 0;
+    int cheap = 0, beside = 0, tries = 0, row = 0;
     bool first = false;
     SCOPE(s, &options, NULL)
     {
@@ -428,12 +429,16 @@ static void for_cheap_beginning_hides_nothing(void)
         first = loop_is_hedged(s, 1);
         for (int i = 0; i < HEDGE_LOOPS; i++)
             cheap += loop_is_hedged(s, 0);
+        CHECK_EQ_INT(scope_for(s, 0, FEW_ITEMS, long_items, NULL), SCOPE_OK);
+        for (int i = 0; i < HEDGE_LOOPS / 10; i++)
+            beside += loop_is_hedged(s, 0);
         for (; tries < 4 * HEDGE_LOOPS && row < 10; tries++)
             row = loop_is_hedged(s, 1) ? row + 1 : 0;
         (void)sub_relaxed(&pool->idle.searching, 1);
     }
-    printf("# hedged: the first %d, cheap ones %d of %d, 10 dear ones after %d more\n", first, cheap, HEDGE_LOOPS, tries);
-    CHECK(first && cheap >= 10 && cheap < HEDGE_LOOPS && row == 10);
+    printf("# hedged: the first %d, cheap ones %d of %d, %d of %d, 10 dear ones after %d more\n", first, cheap,
+           HEDGE_LOOPS, beside, HEDGE_LOOPS / 10, tries);
+    CHECK(first && cheap >= 10 && cheap < HEDGE_LOOPS && beside < HEDGE_LOOPS / 10 && row == 10);
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
