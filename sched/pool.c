@@ -242,13 +242,17 @@ static void threads_stop(struct scope_pool *pool)
     (void)pthread_setcancelstate(cancel_state, NULL);
 }
 
-/* Starts w's thread, with every signal blocked: signals are for the program's own threads to handle. */
+/* Starts w's thread, with signals blocked: they are for the program's own threads to handle.  But for those that a task's own
+ * instructions raise: a handler of the program's, or of a sanitizer, is to see these. */
 static bool thread_start(struct worker *w)
 {
-    sigset_t all, before;
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+    sigset_t others, before;
     char name[16];
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    (void)sigfillset(&others);
+    for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+        (void)sigdelset(&others, own[i]);
+    (void)pthread_sigmask(SIG_SETMASK, &others, &before);
     w->threaded = pthread_create(&w->thread, NULL, worker_main, w) == 0;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     (void)snprintf(name, sizeof(name), "taskscope/%u%s", w->place % 10000, w->place == w->id ? "" : "s");

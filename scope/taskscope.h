@@ -562,6 +562,7 @@ struct scope_pool_options {
 /* Creates a pool.  A pool of n workers starts n threads if n > 1 (one is stood down for each guest) and none if n = 1.  At
  * most n more are started when they are first of use: one runs tasks on the core of a worker that sleeps in a scope_run, until
  * that one wakes.
+ * They block all signals but those that a task's own instructions raise, as SIGSEGV.
  * If the system refuses threads the pool has fewer, down to guests only, and scope_pool_workers tells.
  * Returns SCOPE_OK, SCOPE_EINVAL, SCOPE_ENOMEM; *pool is set only on SCOPE_OK. */
 int scope_pool_create(struct scope_pool **pool, const struct scope_pool_options *options);

@@ -24,8 +24,8 @@
  *   Failure   a chunk that returns a code other than 0 stops its loop: no chunk starts afterwards, those that run end.  The code is
  *             recorded in s with the items of the chunk (a message of scope_fail with that code stays), which cancels s as
  *             its policy says.
- *   Cancel    between chunks, which take up to 30 microseconds, or an item, or a block; longer if their first items take next to nothing
- *             and others do not.  Poll scope_cancelled(s) in long ones.
+ *   Cancel    between chunks, which take up to 30 microseconds, or an item (a loop's first one: up to 8), or a block; longer if
+ *             the items before took next to nothing.  Poll scope_cancelled(s) in long ones.
  *   Returns   SCOPE_OK: all was done.  The code of the chunk that failed (of the first, if there were several), not to be recorded
  *             again when the caller returns it.  SCOPE_ECANCELED: s was cancelled, or a chunk returned that; some items may not have been
  *             done.  SCOPE_EINVAL: a NULL, a range that ends before it begins, a size that makes no sense; SCOPE_EPERM: s is not the

@@ -414,7 +414,6 @@ static int overflows(struct scope *s, void *watched)
     (void)s;
     if (pthread_equal(pthread_self(), first_thread) || atomic_fetch_add(&overflowing, 1))
         return 0;
-    signals_let_in();
     if (*(bool *)watched)
         stack_watch();
     return (int)recurse(0);

@@ -16,7 +16,7 @@ stood_in_for()
 
 # Compute only, or read what is there.
 pure='mem(cpy|move|set|cmp)|str(n?cmp|cspn|spn|chr|str|len|tok_r|toul|toull)|v?snprintf|__errno_location|pthread_self|
-secure_getenv|getauxval|sigfillset|stderr|hwloc_bitmap_(isset|iszero|last|next|weight)|hwloc_obj_type_is_cache|
+secure_getenv|getauxval|sig(fill|del)set|stderr|hwloc_bitmap_(isset|iszero|last|next|weight)|hwloc_obj_type_is_cache|
 hwloc_topology_is_thissystem|pthread_attr_getstack'
 # Give back; what is not given back is lost, and nobody is told.
 returning='free|munmap|__sched_cpufree|hwloc_bitmap_free|hwloc_topology_destroy|pthread_(mutex|attr|condattr)_destroy'
