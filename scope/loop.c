@@ -337,7 +337,7 @@ static size_t part_middle(const struct part *part, enum division how)
 {
     size_t row = part_row(part), half = part_left(part) / 2, middle = part->end - half;
     if (how == DIVIDE_QUIETLY && part->item_ns * (double)half > LATE_NS)
-        middle += (size_t)(LATE_NS / 2 / part->item_ns);
+        middle += (size_t)(LATE_NS / 2.0 / part->item_ns);
     return row && middle - part->begin >= row ? middle - middle % row : middle;
 }
 

@@ -30,6 +30,68 @@ static struct scope_pool *pool_of(unsigned workers)
     return pool;
 }
 
+/* ------------------------------------------------------------------------------------------------------ The same bits */
+
+#define RUNS TIMES(15, 2) /* in each pool: more than 100 in all */
+#define RUNS_SHARED TIMES(100, 5)
+#define RUNS_MORE 100
+
+static const unsigned workers[] = {1, 2, 3, 4, 7, 16, 32};
+#define POOLS (sizeof(workers) / sizeof(*workers))
+
+/* Whether work was divided: somebody else than the caller has helped.  If he has not in any of the usual runs, the caller waits for him
+ * in some more. */
+static _Thread_local bool caller;
+static atomic_bool helped, help_wanted;
+
+static void call_seen(void)
+{
+    if (!caller)
+        atomic_store(&helped, true);
+    for (int i = 0; i < 1000 && caller && atomic_load(&help_wanted) && !atomic_load(&helped); i++)
+        sched_yield();
+}
+
+/* Calls run(pool, case) for each case, often; it compares what comes out.  The last case is one that is worth sharing. */
+static void runs_in_each_pool(void (*run)(struct scope_pool *pool, size_t which), size_t cases)
+{
+    for (size_t k = 0; k < POOLS; k++) {
+        struct scope_pool *pool = pool_of(workers[k]);
+        atomic_store(&helped, false);
+        for (size_t which = 0; which < cases; which++)
+            for (int i = 0; i < (which < cases - 1 ? RUNS : RUNS_SHARED); i++)
+                run(pool, which);
+        atomic_store(&help_wanted, workers[k] > 1);
+        for (int i = 0; i < RUNS_MORE && help_wanted && !helped; i++)
+            run(pool, cases - 1);
+        atomic_store(&help_wanted, false);
+        CHECK_EQ_INT(helped, workers[k] > 1);
+        CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+    }
+}
+
+/* What is right, by the first run of all; later ones must have the same bits. */
+static void check_bits(void *expected, const void *got, size_t size, bool *known)
+{
+    if (!*known)
+        memcpy(expected, got, size);
+    *known = true;
+    CHECK(memcmp(expected, got, size) == 0);
+}
+
+/* Else the tests below would not notice a change of the order. */
+static void numbers_in_another_order_other_bits(void)
+{
+    for (size_t n = 31; n <= N; n *= 5) {
+        double forward = 0, backward = 0;
+        for (size_t i = 0; i < n; i++) {
+            forward += number[i];
+            backward += number[n - 1 - i];
+        }
+        CHECK(fabs(forward - backward) < 1e-9 && memcmp(&forward, &backward, sizeof(forward)) != 0);
+    }
+}
+
 /* ------------------------------------------------------------------------------------------------------------- Reduce */
 
 static int sum_map(struct scope *s, size_t begin, size_t end, void *value, void *arg)
@@ -38,6 +100,7 @@ static int sum_map(struct scope *s, size_t begin, size_t end, void *value, void 
     (void)arg;
     double sum = *(double *)value;
     dawdle(begin);
+    call_seen();
     for (size_t i = begin; i < end; i++)
         sum += number[i];
     *(double *)value = sum;
@@ -53,41 +116,27 @@ static void sum_combine(void *left, const void *right, void *arg)
 static const double zero = 0;
 static struct scope_reduction sum = {sizeof(double), &zero, sum_map, sum_combine, NULL, 0};
 
-static double sum_in(struct scope_pool *pool, size_t n, size_t block)
+/* Items, and of how many a block is. */
+static const size_t sums[][2] = {{1, 0},  {1, 1},  {31, 0},   {31, 1},   {32, 0},   {32, 1}, {33, 0},  {33, 1},
+                                 {33, 2}, {63, 0}, {1000, 0}, {1000, 1}, {1000, 2}, {N, 97}, {N, 999}, {N, 0}};
+#define SUMS (sizeof(sums) / sizeof(*sums))
+
+static void sum_in(struct scope_pool *pool, size_t which)
 {
+    static double expected[SUMS];
+    static bool known[SUMS];
     double total = -1;
     struct scope_options options = options_of(pool);
     struct scope_reduction with = sum;
-    with.block = block;
+    with.block = sums[which][1];
     SCOPE(s, &options, NULL)
-    CHECK_EQ_INT(scope_reduce(s, 0, n, &with, &total), SCOPE_OK);
-    return total;
-}
-
-/* The columns of make test add up to more than 100 of the longest. */
-static int runs_of(size_t n, size_t block)
-{
-    return n == N && block == 0 ? TIMES(20, 2) : TIMES(5, 1);
+    CHECK_EQ_INT(scope_reduce(s, 0, sums[which][0], &with, &total), SCOPE_OK);
+    check_bits(&expected[which], &total, sizeof(total), &known[which]);
 }
 
 static void reduce_any_workers_same_bits(void)
 {
-    static const unsigned workers[] = {2, 3, 4, 7, 16, 32};
-    static const size_t lengths[] = {1, 31, 32, 33, 63, 1000, N};
-    struct scope_pool *one = pool_of(1);
-    for (size_t k = 0; k < sizeof(workers) / sizeof(*workers); k++) {
-        struct scope_pool *pool = pool_of(workers[k]);
-        for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++)
-            for (size_t block = 0; block < 3; block++) {
-                double expected = sum_in(one, lengths[i], block);
-                for (int run = 0; run < runs_of(lengths[i], block); run++) {
-                    double got = sum_in(pool, lengths[i], block);
-                    CHECK(memcmp(&got, &expected, sizeof(got)) == 0);
-                }
-            }
-        CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
-    }
-    CHECK_EQ_INT(scope_pool_destroy(one), SCOPE_OK);
+    runs_in_each_pool(sum_in, SUMS);
 }
 
 /* x -> a x + b, modulo 2^64: associative, but not commutative; with padding to make it large. */
@@ -205,6 +254,7 @@ static int sum_scan(struct scope *s, size_t begin, size_t end, const void *befor
     (void)s;
     double local = *(double *)value;
     dawdle(begin);
+    call_seen();
     for (size_t i = begin; i < end; i++) {
         if (arg && before)
             result[i] = *(const double *)before + local;
@@ -216,35 +266,28 @@ static int sum_scan(struct scope *s, size_t begin, size_t end, const void *befor
     return 0;
 }
 
-static double expected_result[N];
+#define SCANS 4 /* inclusive or exclusive, in short or usual blocks */
 
-/* first: of all workers' runs, so this says what is expected. */
-static void scan_in(struct scope_pool *pool, size_t block, bool exclusive, bool first)
+static void scan_in(struct scope_pool *pool, size_t which)
 {
+    static double expected[SCANS][N], expected_total[SCANS];
+    static bool known[SCANS], total_known[SCANS];
+    bool exclusive = which % 2;
     struct scope_options options = options_of(pool);
-    const struct scope_prefix prefix = {sizeof(double), &zero, sum_scan, sum_combine, exclusive ? &options : NULL,
-                                        block};
+    const struct scope_prefix prefix = {sizeof(double),    &zero, sum_scan, sum_combine, exclusive ? &options : NULL,
+                                        which < 2 ? 50 : 0};
     double total = -1;
     memset(result, 0, sizeof(result));
     SCOPE(s, &options, NULL)
     CHECK_EQ_INT(scope_scan(s, 0, N, &prefix, &total), SCOPE_OK);
-    if (first)
-        memcpy(expected_result, result, sizeof(result));
-    CHECK(memcmp(expected_result, result, sizeof(result)) == 0);
+    check_bits(expected[which], result, sizeof(result), &known[which]);
+    check_bits(&expected_total[which], &total, sizeof(total), &total_known[which]);
     CHECK(fabs(total - (result[N - 1] + (exclusive ? number[N - 1] : 0))) < 1e-9);
 }
 
 static void scan_any_workers_same_bits(void)
 {
-    static const unsigned workers[] = {1, 2, 3, 4, 7, 16, 32};
-    for (int way = 0; way < 4; way++)
-        for (size_t k = 0; k < sizeof(workers) / sizeof(*workers); k++) {
-            struct scope_pool *pool = pool_of(workers[k]);
-            size_t block = way < 2 ? 0 : 50;
-            for (int run = 0; run < runs_of(N, block); run++)
-                scan_in(pool, block, way % 2, k == 0 && run == 0);
-            CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
-        }
+    runs_in_each_pool(scan_in, SCANS);
 }
 
 static void scan_any_length_right(void)
@@ -490,6 +533,8 @@ int main(void)
 {
     for (size_t i = 0; i < N; i++)
         number[i] = 1.0 / (double)(1 + i * 7919 % N);
+    caller = true;
+    check_run("numbers_in_another_order_other_bits", numbers_in_another_order_other_bits);
     check_run("reduce_any_workers_same_bits", reduce_any_workers_same_bits);
     check_run("reduce_keeps_the_order", reduce_keeps_the_order);
     check_run("reduce_failing_at_any_place_is_told", reduce_failing_at_any_place_is_told);

@@ -3,6 +3,9 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static const size_t lengths[] = {0, 1, 2, 40, 64, 65, 130, 500, 1000, 5000, 16384, 16385, 33000, 70001, 200003};
 #define LENGTHS (sizeof(lengths) / sizeof(lengths[0]) - TIMES(0, 1))
@@ -156,7 +159,8 @@ static void numbers_doubles_total_order(void)
 
 /* ------------------------------------------------------------------------------------------------------- Cancellation */
 
-#define CANCEL_LENGTH ((size_t)TIMES(100000, 50000))
+#define CANCEL_MOST 100000
+#define CANCEL_LENGTH ((size_t)TIMES(CANCEL_MOST, 50000))
 
 static atomic_uint go;
 static unsigned delay;
@@ -187,28 +191,39 @@ static int cancel_body(struct scope *s, void *arg)
 }
 
 /* Most are alike in the first digit: a second step sorts them, with the roles of the two memories swapped.  Or there are but two
- * first digits, with none below them. */
-static bool two_digits;
+ * first digits, with none below them.  Or so many that what comes after the first step is small. */
+static enum first_digit { ALIKE, ONE_OF_TWO, ANY, FIRST_DIGITS } first_digit;
 
 static uint64_t cancel_bits(size_t i)
 {
     uint64_t bits = bits_of(UNIFORM, i);
-    return two_digits ? (bits >> 8) | (uint64_t)(i % 2 ? 0xff : 0x7f) << 56 : bits >> (i % 8 ? 16 : 0);
+    if (first_digit == ALIKE)
+        return bits >> (i % 8 ? 16 : 0);
+    return first_digit == ANY ? bits : (bits >> 8) | (uint64_t)(i % 2 ? 0xff : 0x7f) << 56;
+}
+
+static const uint64_t *cancel_expected(void)
+{
+    static uint64_t expected[FIRST_DIGITS][CANCEL_MOST];
+    static bool known[FIRST_DIGITS];
+    uint64_t *numbers = expected[first_digit];
+    if (known[first_digit])
+        return numbers;
+    for (size_t i = 0; i < CANCEL_LENGTH; i++)
+        numbers[i] = cancel_bits(i);
+    qsort(numbers, CANCEL_LENGTH, sizeof(*numbers), compare_u64_);
+    known[first_digit] = true;
+    return numbers;
 }
 
 static bool all_there(uint64_t *array, bool ordered)
 {
-    uint64_t *expected = malloc(CANCEL_LENGTH * sizeof(*expected));
-    for (size_t i = 0; i < CANCEL_LENGTH; i++)
-        expected[i] = cancel_bits(i);
-    qsort(expected, CANCEL_LENGTH, sizeof(*expected), compare_u64_);
     if (!ordered)
         qsort(array, CANCEL_LENGTH, sizeof(*array), compare_u64_);
-    bool same = memcmp(array, expected, CANCEL_LENGTH * sizeof(*array)) == 0;
-    free(expected);
-    return same;
+    return memcmp(array, cancel_expected(), CANCEL_LENGTH * sizeof(*array)) == 0;
 }
 
+/* Whether any is stopped is chance; those below are for certain. */
 static void numbers_cancelled_lose_nothing(void)
 {
     uint64_t *array = malloc(CANCEL_LENGTH * sizeof(*array));
@@ -218,7 +233,7 @@ static void numbers_cancelled_lose_nothing(void)
         struct scope_token *token = scope_token_create();
         pthread_t thread;
         options.token = token;
-        two_digits = round % 2;
+        first_digit = round % FIRST_DIGITS;
         for (size_t i = 0; i < CANCEL_LENGTH; i++)
             array[i] = cancel_bits(i);
         atomic_store(&go, 0);
@@ -233,6 +248,106 @@ static void numbers_cancelled_lose_nothing(void)
     }
     printf("# %u of %u were stopped\n", stopped, rounds);
     free(array);
+}
+
+/* Cancelled at a certain place: when a page is touched for the first time, or written to, whose signal handler does it.  On one worker, as
+ * the threads of a pool block signals. */
+static struct guard {
+    char *page;
+    size_t size;
+    struct scope_token *token;
+    unsigned touched;
+} guard;
+
+static void guard_touched(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    size_t place = (size_t)((char *)info->si_addr - guard.page);
+    if (place >= guard.size || mprotect(guard.page, guard.size, PROT_READ | PROT_WRITE) != 0) {
+        (void)signal(number, SIG_DFL); /* another fault: it comes again */
+        return;
+    }
+    guard.touched++;
+    (void)scope_token_cancel(guard.token);
+}
+
+/* Pages for the numbers. */
+static uint64_t *numbers_map(void)
+{
+    void *memory =
+        mmap(NULL, CANCEL_LENGTH * sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(memory != MAP_FAILED);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+static bool in_order(const uint64_t *array)
+{
+    size_t i = 1;
+    while (i < CANCEL_LENGTH && array[i - 1] <= array[i])
+        i++;
+    return i == CANCEL_LENGTH;
+}
+
+static uint64_t *guard_spare;
+
+static int guarded_body(struct scope *s, void *arg)
+{
+    cancel_status = scope_sort_u64_scratch(s, arg, CANCEL_LENGTH, guard_spare);
+    return 0;
+}
+
+/* The page is the first, the middle or the last one of the spare memory, which the first step writes to, or of the array, to which parts
+ * of it come back when they are sorted: the page of the last part may be too late. */
+static void guarded_sort(struct scope_pool *pool, uint64_t *array, bool in_spare, size_t half)
+{
+    struct scope_options options = options_of(pool);
+    size_t place = (CANCEL_LENGTH * half - half / 2) * sizeof(*array) / 2;
+    options.token = guard.token = scope_token_create();
+    for (size_t i = 0; i < CANCEL_LENGTH; i++)
+        array[i] = cancel_bits(i);
+    guard.touched = 0;
+    guard.page = (char *)(in_spare ? guard_spare : array) + place / guard.size * guard.size;
+    CHECK_EQ_INT(mprotect(guard.page, guard.size, in_spare ? PROT_NONE : PROT_READ), 0);
+    (void)scope_run_with(&options, NULL, guarded_body, array);
+    CHECK_EQ_INT(guard.touched, 1);
+    if (in_spare || half == 1) { /* it has ended early */
+        CHECK_EQ_INT(cancel_status, SCOPE_ECANCELED);
+        CHECK(!in_order(array));
+    }
+    CHECK(cancel_status == SCOPE_OK || cancel_status == SCOPE_ECANCELED);
+    CHECK(all_there(array, cancel_status == SCOPE_OK));
+    scope_token_release(guard.token);
+}
+
+static void numbers_cancelled_at_a_page_stop_and_lose_nothing(void)
+{
+    struct sigaction before, on_touch = {.sa_sigaction = guard_touched, .sa_flags = SA_SIGINFO};
+    struct scope_pool *pool = pool_of_one();
+    uint64_t *array = numbers_map();
+    guard_spare = numbers_map();
+    guard.size = (size_t)sysconf(_SC_PAGESIZE);
+    sigaction(SIGSEGV, &on_touch, &before);
+    for (unsigned turn = 0; array && guard_spare && turn < 6 * FIRST_DIGITS; turn += TIMES(1, 5)) {
+        first_digit = turn / 6;
+        guarded_sort(pool, array, turn % 2, turn / 2 % 3);
+    }
+    sigaction(SIGSEGV, &before, NULL);
+    (void)munmap(array, CANCEL_LENGTH * sizeof(*array));
+    (void)munmap(guard_spare, CANCEL_LENGTH * sizeof(*array));
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
+static void numbers_in_cancelled_scope_ecanceled(void)
+{
+    uint64_t few[100], many[2000];
+    for (size_t i = 0; i < 2000; i++)
+        few[i % 100] = many[i] = 2000 - i;
+    SCOPE(s, NULL, NULL)
+    {
+        (void)scope_cancel(s);
+        CHECK_EQ_INT(scope_sort_u64(s, few, 100), SCOPE_ECANCELED);
+        CHECK_EQ_INT(scope_sort_u64(s, many, 2000), SCOPE_ECANCELED);
+    }
 }
 
 static void numbers_nonsense_einval(void)
@@ -251,6 +366,8 @@ int main(void)
     check_run("numbers_in_scope_as_qsort", numbers_in_scope_as_qsort);
     check_run("numbers_doubles_total_order", numbers_doubles_total_order);
     check_run("numbers_cancelled_lose_nothing", numbers_cancelled_lose_nothing);
+    check_run("numbers_cancelled_at_a_page_stop_and_lose_nothing", numbers_cancelled_at_a_page_stop_and_lose_nothing);
+    check_run("numbers_in_cancelled_scope_ecanceled", numbers_in_cancelled_scope_ecanceled);
     check_run("numbers_nonsense_einval", numbers_nonsense_einval);
     return check_done();
 }
