@@ -8,7 +8,7 @@
 BENCH_CC = gcc
 BENCH_CLANG = clang-19
 BENCH_CXX = g++
-BENCH_FLAGS = -O3 -g -march=native -D_GNU_SOURCE -iquote . -I scope -pthread -Wall -Wextra $(WERROR)
+BENCH_FLAGS = -O3 -g -march=native -falign-functions=64 -D_GNU_SOURCE -iquote . -I scope -pthread -Wall -Wextra $(WERROR)
 BENCH_LIBS = -lnettle -lm
 BENCH := $(B)/bench
 

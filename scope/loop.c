@@ -66,8 +66,9 @@
 /* Nor into more parts than so many for each worker: in a long loop little is hidden behind a long item even so. */
 #define AHEAD_PER_WORKER 32
 
-/* So much later than its owner a thief who is awake begins with the other half of a part. */
+/* So much later than its owner a thief who is awake begins with the other half of a part.  It is felt in parts of up to this. */
 #define LATE_NS 600
+#define LATE_MOST_NS 40000
 
 /* Until anything is measured of a loop that is taken to be like the last ones there are only so many. */
 #define ASSUMED_PER_WORKER 4
@@ -336,7 +337,8 @@ static int part_run(struct scope *s, void *arg);
 static size_t part_middle(const struct part *part, enum division how)
 {
     size_t row = part_row(part), half = part_left(part) / 2, middle = part->end - half;
-    if (how == DIVIDE_QUIETLY && part->item_ns * (double)half > LATE_NS)
+    double half_ns = part->item_ns * (double)half;
+    if (how == DIVIDE_QUIETLY && half_ns > LATE_NS && half_ns < LATE_MOST_NS / 2.0)
         middle += (size_t)(LATE_NS / 2.0 / part->item_ns);
     return row && middle - part->begin >= row ? middle - middle % row : middle;
 }

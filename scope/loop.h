@@ -13,12 +13,11 @@ struct part {
     struct loop *loop;
     size_t begin, end;
     /* The engine's */
-    size_t chunk;   /* how many items to run before looking up */
-    double item_ns; /* how long an item has taken of late, here or in another part; 0: not known */
-    uint64_t
-        hedged; /* since when half is offered in case what is left is not as cheap as what is done, in ticks; 0: it is not */
-    bool assumed; /* item_ns is, as the loops before took so long */
-    bool proven;  /* that is no accident: a chunk took long enough, here or before this part was divided off */
+    size_t chunk;    /* how many items to run before looking up */
+    double item_ns;  /* how long an item has taken of late, here or in another part; 0: not known */
+    uint64_t hedged; /* since when half is offered, in case only the beginning is cheap, in ticks; 0: it is not */
+    bool assumed;    /* item_ns is, as the loops before took so long */
+    bool proven;     /* that is no accident: a chunk took long enough, here or before this part was divided off */
     enum guess guess;
     bool offered;            /* nobody was told of the part that was divided from it last */
     bool divided;            /* there are other parts: what is learnt here is of use to them */
