@@ -2,8 +2,8 @@
 #
 # bench/PROBLEM/SOURCE gives these runtimes: serial.c: serial (gcc), serial-clang; taskscope.c, typed.c, fork2.c: taskscope,
 # taskscope-typed, taskscope-fork2 (gcc) and the same with -clang; openmp.c: libgomp (gcc), libomp (clang); tbb.cpp: tbb (g++);
-# rayon.rs: rayon.  For sorts, serial.cpp: serial-std (g++); call.c, radix.c: taskscope-call, taskscope-radix (gcc), and -clang;
-# openmp.cpp: gnu-parallel (g++).  The same flags for all.
+# rayon.rs: rayon.  For sorts, serial.cpp: serial-std (g++); call.c, radix.c, unstable.c: taskscope-call, taskscope-radix,
+# taskscope-unstable (gcc), and -clang; openmp.cpp: gnu-parallel (g++).  The same flags for all.
 
 BENCH_CC = gcc
 BENCH_CLANG = clang-19
@@ -21,6 +21,7 @@ BENCH_PROGRAMS = \
 	$(call bench_programs,openmp.c,libgomp) $(call bench_programs,openmp.c,libomp) \
 	$(call bench_programs,call.c,taskscope-call) $(call bench_programs,call.c,taskscope-call-clang) \
 	$(call bench_programs,radix.c,taskscope-radix) $(call bench_programs,radix.c,taskscope-radix-clang) \
+	$(call bench_programs,unstable.c,taskscope-unstable) $(call bench_programs,unstable.c,taskscope-unstable-clang) \
 	$(call bench_programs,serial.cpp,serial-std) $(call bench_programs,openmp.cpp,gnu-parallel) \
 	$(call bench_programs,tbb.cpp,tbb) $(call bench_programs,rayon.rs,rayon)
 BENCH_HEADERS := $(wildcard bench/*.h bench/*.hpp bench/*/*.h)
@@ -68,6 +69,8 @@ $(eval $(call bench_rule,taskscope-call,call.c,$(BENCH_CC),$(B)/gcc/libtaskscope
 $(eval $(call bench_rule,taskscope-call-clang,call.c,$(BENCH_CLANG),$(B)/clang/libtaskscope.a,-lhwloc))
 $(eval $(call bench_rule,taskscope-radix,radix.c,$(BENCH_CC),$(B)/gcc/libtaskscope.a,-lhwloc))
 $(eval $(call bench_rule,taskscope-radix-clang,radix.c,$(BENCH_CLANG),$(B)/clang/libtaskscope.a,-lhwloc))
+$(eval $(call bench_rule,taskscope-unstable,unstable.c,$(BENCH_CC),$(B)/gcc/libtaskscope.a,-lhwloc))
+$(eval $(call bench_rule,taskscope-unstable-clang,unstable.c,$(BENCH_CLANG),$(B)/clang/libtaskscope.a,-lhwloc))
 $(eval $(call bench_rule,serial-std,serial.cpp,$(BENCH_CXX) -std=c++17,,))
 $(eval $(call bench_rule,gnu-parallel,openmp.cpp,$(BENCH_CXX) -std=c++17 -fopenmp,,))
 $(eval $(call bench_rule,libgomp,openmp.c,$(BENCH_CC) -fopenmp,,))

@@ -1,4 +1,4 @@
-/* Sorting by merging: what does not depend on the type of the elements.
+/* Sorting by merging: what does not depend on the type of the elements.  Without memory for it: inplace.c.
  *
  * A sort of more than GRAIN elements forks: its halves each sort two quarters and merge them into the spare memory, and what they
  * have made is merged back.  Merges fork as well, cut where half of the merged elements lie on either side (Akl and Santoro 1987).
@@ -17,7 +17,6 @@
 #define MERGE_GRAIN ((size_t)8192) /* elements: likewise a merge, some 20 us */
 #define HALVES_LEAST ((size_t)256) /* elements: finding the middle of a shorter merge costs more than it gains */
 #define STACK_BYTES ((size_t)4096) /* spare memory that is taken from the stack */
-#define INSERT_MOST ((size_t)16)   /* elements that are sorted in place by insertion */
 #define DIRECT_SIZE ((size_t)32)   /* bytes: larger elements are sorted by pointers */
 #define ALIGNMENT ((size_t)64)     /* bytes, of spare memory from malloc */
 
@@ -36,9 +35,8 @@ void scopei_merge_simply(struct scopei_merge m, const struct scopei_order *order
     memcpy(m.to + (m.a_end - m.a), m.b, (size_t)(m.b_end - m.b));
 }
 
-/* How many of the first k elements of the merged run come from a. */
-static size_t split_find(const char *a, size_t a_count, const char *b, size_t b_count, size_t k,
-                         const struct scopei_order *order)
+size_t scopei_merge_cut(const char *a, size_t a_count, const char *b, size_t b_count, size_t k,
+                        const struct scopei_order *order)
 {
     size_t low = k > b_count ? k - b_count : 0, high = k < a_count ? k : a_count, size = order->size;
     while (low < high) {
@@ -56,7 +54,7 @@ static void merge_split(const struct scopei_merge *m, const struct scopei_order 
                         struct scopei_merge *second)
 {
     size_t size = order->size, a_count = (size_t)(m->a_end - m->a) / size, b_count = (size_t)(m->b_end - m->b) / size;
-    size_t k = (a_count + b_count) / 2, i = split_find(m->a, a_count, m->b, b_count, k, order);
+    size_t k = (a_count + b_count) / 2, i = scopei_merge_cut(m->a, a_count, m->b, b_count, k, order);
     const char *a = m->a + i * size, *b = m->b + (k - i) * size;
     char *to = m->to + k * size;
     *first = (struct scopei_merge){m->a, a, m->b, b, m->to, to};
@@ -180,86 +178,6 @@ static int sort_half(struct scope *s, void *arg)
     return merge_part(s, &merge);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- In place */
-
-static void swap_bytes(char *a, char *b, size_t size)
-{
-    char kept[64];
-    for (size_t chunk; size > 0; size -= chunk, a += chunk, b += chunk) {
-        chunk = size < sizeof(kept) ? size : sizeof(kept);
-        memcpy(kept, a, chunk);
-        memcpy(a, b, chunk);
-        memcpy(b, kept, chunk);
-    }
-}
-
-void scopei_sort_reverse(char *at, size_t n, size_t size)
-{
-    if (n > 1)
-        for (char *last = at + (n - 1) * size; at < last; at += size, last -= size)
-            swap_bytes(at, last, size);
-}
-
-/* Swaps two neighbouring runs. */
-static void rotate(char *at, size_t left, size_t right, size_t size)
-{
-    scopei_sort_reverse(at, left, size);
-    scopei_sort_reverse(at + left * size, right, size);
-    scopei_sort_reverse(at, left + right, size);
-}
-
-/* Calls fn(s, low) and fn(s, high), perhaps at once. */
-static int do_both(struct scope *s, bool fork, scope_fn *fn, void *low, void *high)
-{
-    if (s && fork)
-        return scope_fork2(s, fn, low, fn, high);
-    int first = fn(s, low), second = fn(s, high);
-    return second ? second : first;
-}
-
-struct neighbours {
-    struct part part;
-    size_t left; /* elements of the first run; the other one is the rest */
-};
-
-/* Merges two neighbouring runs: swaps what lies on the wrong side of the middle, then merges the halves. */
-static int merge_in_place(struct scope *s, void *arg)
-{
-    const struct neighbours *m = arg;
-    const struct part *part = &m->part;
-    size_t size = part->order->size, left = m->left, right = part->n - left, k = part->n / 2;
-    char *middle = part->at + left * size;
-    if (s && scope_cancelled(s))
-        return SCOPE_ECANCELED;
-    if (left == 0 || right == 0 || !part->order->less(middle, middle - size, part->order))
-        return 0;
-    size_t i = split_find(part->at, left, middle, right, k, part->order);
-    rotate(part->at + i * size, left - i, k - i, size);
-    struct neighbours low = {part_of(part, 0, k), i}, high = {part_of(part, k, part->n - k), left - i};
-    return do_both(s, part->n > GRAIN, merge_in_place, &low, &high);
-}
-
-static int sort_in_place(struct scope *s, void *arg)
-{
-    const struct part *part = arg;
-    const struct scopei_order *order = part->order;
-    size_t size = order->size, middle = part->n / 2;
-    if (s && scope_cancelled(s))
-        return SCOPE_ECANCELED;
-    if (part->n <= INSERT_MOST) {
-        for (size_t i = 1; i < part->n; i++)
-            for (char *v = part->at + i * size; v > part->at && order->less(v, v - size, order); v -= size)
-                swap_bytes(v, v - size, size);
-        return 0;
-    }
-    if (order->arrange(part->at, part->n, order))
-        return 0;
-    struct part low = part_of(part, 0, middle), high = part_of(part, middle, part->n - middle);
-    struct neighbours both = {*part, middle};
-    int code = do_both(s, part->n > GRAIN, sort_in_place, &low, &high);
-    return code ? code : merge_in_place(s, &both);
-}
-
 /* -------------------------------------------------------------------------------------------------------- The callers */
 
 struct call {
@@ -300,9 +218,9 @@ int scopei_sort_check(struct scope *s, size_t n, size_t size, bool pointers)
     return s ? scope_fork2(s, nothing, NULL, nothing, NULL) : SCOPE_OK;
 }
 
-/* True if there is nothing to sort, or no longer.  A comparison must return, here as well. */
-static bool sorted_already(void *base, size_t n, const struct scopei_order *order)
+bool scopei_sort_arranged(void *base, size_t n, const struct scopei_order *order)
 {
+    /* A comparison must return, here as well. */
     bool called __attribute__((cleanup(scopei_must_return))) = true;
     bool sorted = n < 2 || order->arrange(base, n, order);
     called = false;
@@ -312,15 +230,15 @@ static bool sorted_already(void *base, size_t n, const struct scopei_order *orde
 /* With spare memory; without any, in place. */
 static int sort_with(struct scope *s, void *base, size_t n, void *spare, const struct scopei_order *order)
 {
-    struct part part = {base, spare ? spare : base, n, order, false};
-    return scopei_sort_call(s, n > GRAIN, spare ? sort_part : sort_in_place, &part);
+    struct part part = {base, spare, n, order, false};
+    return spare ? scopei_sort_call(s, n > GRAIN, sort_part, &part) : scopei_sort_in_place(s, base, n, order);
 }
 
 int scopei_sort_scratch(struct scope *s, void *base, size_t n, void *scratch, const struct scopei_order *order,
                         scopei_sort_fn *sort)
 {
     int status = scopei_sort_check(s, n, order->size, base || n == 0);
-    if (status != SCOPE_OK || sorted_already(base, n, order))
+    if (status != SCOPE_OK || scopei_sort_arranged(base, n, order))
         return status;
     return (scratch && sort ? sort : sort_with)(s, base, n, scratch, order);
 }
@@ -329,7 +247,7 @@ int scopei_sort(struct scope *s, void *base, size_t n, const struct scopei_order
 {
     size_t bytes = n * order->size;
     int status = scopei_sort_check(s, n, order->size, base || n == 0);
-    if (status != SCOPE_OK || sorted_already(base, n, order))
+    if (status != SCOPE_OK || scopei_sort_arranged(base, n, order))
         return status;
     if (bytes <= STACK_BYTES) {
         _Alignas(64) char spare[STACK_BYTES];
@@ -364,6 +282,9 @@ static bool less_pointed(const void *a, const void *b, const struct scopei_order
 SCOPEI_SORT_FUNCTIONS(sort4, 4, less_called)
 SCOPEI_SORT_FUNCTIONS(sort8, 8, less_called)
 SCOPEI_SORT_FUNCTIONS(sort16, 16, less_called)
+SCOPEI_SORT_PARTITION(sort4, 4, less_called)
+SCOPEI_SORT_PARTITION(sort8, 8, less_called)
+SCOPEI_SORT_PARTITION(sort16, 16, less_called)
 SCOPEI_SORT_FUNCTIONS(sort_any, scopei_order->size, less_called)
 SCOPEI_SORT_FUNCTIONS(sort_pointers, sizeof(void *), less_pointed)
 
@@ -422,6 +343,13 @@ int scope_sort_scratch(struct scope *s, void *base, size_t n, size_t size, scope
     struct scopei_order order = order_of(size, compare, arg);
     return compare ? scopei_sort_scratch(s, base, n, scratch, &order, size > DIRECT_SIZE ? sort_large : NULL)
                    : SCOPE_EINVAL;
+}
+
+int scope_sort_unstable(struct scope *s, void *base, size_t n, size_t size, scope_compare_fn *compare, void *arg)
+{
+    struct scopei_order order = order_of(size, compare, arg);
+    order.partition = size == 4 ? sort4_partition : size == 8 ? sort8_partition : size == 16 ? sort16_partition : NULL;
+    return compare ? scopei_sort_unstable(s, base, n, &order) : SCOPE_EINVAL;
 }
 
 int scope_merge(struct scope *s, const void *a, size_t a_count, const void *b, size_t b_count, void *to, size_t size,

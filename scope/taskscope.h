@@ -468,7 +468,6 @@ SCOPEI_INLINE int scope_fork2(struct scope *s, scope_fn *f, void *a, scope_fn *g
  *                                  if (slot < w->floor) fib_join_slow(...);        somebody asks, or others may have it
  *                                  else fib(strand, slot->arg);
  *
- *
  * Cancellation: when the scope has been cancelled, a join whose task nobody has started gives a result of all zero bytes.  Poll
  * scope_cancelled(scope_of(strand)) in long leaves.  Errors: scope_fail(scope_of(strand), ...) records one, with the index
  * SCOPE_INDEX_BODY, and cancels as the scope's policy says; a code that the enclosing task returns later is another error.

@@ -11,9 +11,10 @@
  *
  *     scope_for(NULL, 0, n, scale, x);
  *
- * None needs a grain size (reductions and scans have blocks, below).  The calling worker runs chunk after chunk, as the serial loop would; how long they are follows from
- * the time that they take.  When another worker is idle, and what is left is worth it, it gives away the far half.  Loops and
- * searches without results of their own offer it beforehand if it takes longer than some 30 us: so one long item hides no others.
+ * None needs a grain size (reductions and scans have blocks, below).  The calling worker runs chunk after chunk, as the serial loop
+ * would; how long they are follows from the time that they take.  When another worker is idle, and what is left is worth it, it
+ * gives away the far half.  Loops and searches without results of their own offer it beforehand if it takes longer than some
+ * 30 us: so one long item hides no others.
  *
  * For all of them:
  *   s         the innermost scope of the calling body or task; or NULL: the call opens a scope of its own, in the pool that the

@@ -36,6 +36,13 @@ int scope_sort(struct scope *s, void *base, size_t n, size_t size, scope_compare
 int scope_sort_scratch(struct scope *s, void *base, size_t n, size_t size, scope_compare_fn *compare, void *arg,
                        void *scratch);
 
+/* Sorts in place: without memory, and not stable.  A quicksort: equal elements end up in an order that follows from the array alone, not from
+ * the number of workers.  Numbers and other small elements take three quarters of scope_sort's time, if SCOPE_SORT_UNSTABLE compiles the
+ * comparison into it; called comparisons gain little, and strings, or what else lies behind pointers, take twice the time.
+ * Time: O(n log n) comparisons for every input, O(n log k) if only k elements differ, O(n) if the array is in order or strictly in the
+ * opposite one.  The elements are moved themselves, whatever their size.  All else as for scope_sort. */
+int scope_sort_unstable(struct scope *s, void *base, size_t n, size_t size, scope_compare_fn *compare, void *arg);
+
 /* Merges two arrays, each in order, of a_count and b_count elements of size bytes, into the array to, which has room for both
  * and overlaps neither.  Stable: of equal elements, those of a come first.  O(n) comparisons; no memory is allocated.  If s is cancelled, to
  * holds all the elements in some order.  s, compare, and what is returned: as for scope_sort. */
@@ -55,6 +62,8 @@ int scope_merge(struct scope *s, const void *a, size_t a_count, const void *b, s
  * SCOPE_SORT(type, name, less) declares
  *   int name(struct scope *s, type *base, size_t n)                           as scope_sort
  *   int name_scratch(struct scope *s, type *base, size_t n, type *scratch)    as scope_sort_scratch
+ * SCOPE_SORT_UNSTABLE(type, name, less) declares
+ *   int name(struct scope *s, type *base, size_t n)                           as scope_sort_unstable
  * less: a function, or a macro, of two pointers to constant elements; true if the first comes before the second: <, not <=.
  * Elements of any size are moved themselves, some log2(n) times: if they have more than some 100 bytes, sort pointers to them. */
 
@@ -99,6 +108,8 @@ struct scopei_order {
     bool (*arrange)(char *at, size_t n, const struct scopei_order *order);
     void (*sort)(char *at, char *spare, size_t n, const struct scopei_order *order);
     void (*merge)(struct scopei_merge p, struct scopei_merge q, const struct scopei_order *order);
+    size_t (*partition)(char *at, size_t n, const char *pivot, bool equals,
+                        const struct scopei_order *order); /* or NULL */
     scope_compare_fn *compare;
     void *arg;
 };
@@ -110,11 +121,24 @@ int scopei_sort(struct scope *s, void *base, size_t n, const struct scopei_order
 int scopei_sort_scratch(struct scope *s, void *base, size_t n, void *scratch, const struct scopei_order *order,
                         scopei_sort_fn *sort);
 
+/* Sorts by partitions. */
+int scopei_sort_unstable(struct scope *s, void *base, size_t n, const struct scopei_order *order);
+
+/* Sorts an array that is not in order, stable and without memory. */
+int scopei_sort_in_place(struct scope *s, void *base, size_t n, const struct scopei_order *order);
+
 /* Calls fn in s, or in a scope of its own if it is large and there is none; without a scope, if none can be opened. */
 int scopei_sort_call(struct scope *s, bool large, scope_fn *fn, void *arg);
 
 /* SCOPE_OK if a call may go on. */
 int scopei_sort_check(struct scope *s, size_t n, size_t size, bool pointers);
+
+/* True if there is nothing to sort, or no longer. */
+bool scopei_sort_arranged(void *base, size_t n, const struct scopei_order *order);
+
+/* How many of the first k elements of the merged run come from a. */
+size_t scopei_merge_cut(const char *a, size_t a_count, const char *b, size_t b_count, size_t k,
+                        const struct scopei_order *order);
 
 void scopei_sort_reverse(char *at, size_t n, size_t size);
 void scopei_merge_halves(struct scopei_merge m, const struct scopei_order *order);
@@ -312,6 +336,44 @@ SCOPEI_HOT void scopei_sort_serial(char *at, char *spare, size_t n, const struct
         scopei_sort_quarters(at, spare, n, order, size, less);
 }
 
+/* Moves the elements that come before the pivot, or do not come after it if equals, to the front, and returns how many they are.  Lomuto's
+ * partition without branches (after Peters and Bergdoll 2023): the front element, of those of the second side, moves to where
+ * the last one was taken from, and makes room for the next element, whichever side it belongs to.  pivot and kept are apart from the array. */
+SCOPEI_HOT size_t scopei_partition(char *at, size_t n, const char *pivot, bool equals, char *kept,
+                                   const struct scopei_order *order, size_t size, scopei_less_fn *less)
+{
+    char *hole = at, *to = at, *end = at + n * size;
+    if (n == 0)
+        return 0;
+    __builtin_memcpy(kept, at, size);
+    for (char *v = at + size; v < end; v += size) {
+        size_t first = equals ? scopei_number(less(pivot, v, order)) ^ 1 : scopei_number(less(v, pivot, order));
+        __builtin_memmove(hole, to, size);
+        __builtin_memcpy(to, v, size);
+        hole = v;
+        to += size * first;
+    }
+    bool first = equals ? !less(pivot, kept, order) : less(kept, pivot, order);
+    __builtin_memmove(hole, to, size);
+    __builtin_memcpy(to, kept, size);
+    return (size_t)(to - at) / size + first;
+}
+
+#define SCOPEI_PARTITION_MOST 256u /* bytes of the elements that are partitioned so: others are swapped */
+
+/* The partition for elements of size bytes, a constant. */
+#define SCOPEI_SORT_PARTITION(name, size, less)                                                               \
+    SCOPEI_WARM size_t name##_partition(char *scopei_at, size_t scopei_n, const char *scopei_pivot,           \
+                                        bool scopei_equals, const struct scopei_order *scopei_order)          \
+    {                                                                                                         \
+        char scopei_apart[2][size] __attribute__((aligned(64)));                                              \
+        __builtin_memcpy(scopei_apart[0], scopei_pivot, sizeof(scopei_apart[0]));                             \
+        return scopei_equals ? scopei_partition(scopei_at, scopei_n, scopei_apart[0], true, scopei_apart[1],  \
+                                                scopei_order, (size), (less))                                 \
+                             : scopei_partition(scopei_at, scopei_n, scopei_apart[0], false, scopei_apart[1], \
+                                                scopei_order, (size), (less));                                \
+    }
+
 /* The three functions for elements of size bytes, and name_order, which makes the order that they belong to. */
 #define SCOPEI_SORT_FUNCTIONS(name, size, less)                                                                \
     SCOPEI_WARM bool name##_arrange(char *scopei_at, size_t scopei_n, const struct scopei_order *scopei_order) \
@@ -331,17 +393,20 @@ SCOPEI_HOT void scopei_sort_serial(char *at, char *spare, size_t n, const struct
     SCOPEI_WARM struct scopei_order name##_order(size_t scopei_size, scope_compare_fn *scopei_compare,         \
                                                  void *scopei_arg)                                             \
     {                                                                                                          \
-        struct scopei_order scopei_order = {scopei_size,  (less),         name##_arrange, name##_sort,         \
-                                            name##_merge, scopei_compare, scopei_arg};                         \
+        struct scopei_order scopei_order = {scopei_size,  (less), name##_arrange, name##_sort,                 \
+                                            name##_merge, NULL,   scopei_compare, scopei_arg};                 \
         return scopei_order;                                                                                   \
     }
 
+#define SCOPEI_SORT_LESS(type, name, less)                                                                        \
+    SCOPEI_WARM bool name##_less(const void *scopei_a, const void *scopei_b, const struct scopei_order *scopei_o) \
+    {                                                                                                             \
+        (void)scopei_o;                                                                                           \
+        return less((type const *)scopei_a, (type const *)scopei_b);                                              \
+    }
+
 #define SCOPE_SORT(type, name, less)                                                                               \
-    SCOPEI_WARM bool name##_less(const void *scopei_a, const void *scopei_b, const struct scopei_order *scopei_o)  \
-    {                                                                                                              \
-        (void)scopei_o;                                                                                            \
-        return less((type const *)scopei_a, (type const *)scopei_b);                                               \
-    }                                                                                                              \
+    SCOPEI_SORT_LESS(type, name, less)                                                                             \
     SCOPEI_SORT_FUNCTIONS(name, sizeof(type), name##_less)                                                         \
     SCOPEI_WARM int name(struct scope *scopei_s, type *scopei_base, size_t scopei_n)                               \
     {                                                                                                              \
@@ -353,6 +418,19 @@ SCOPEI_HOT void scopei_sort_serial(char *at, char *spare, size_t n, const struct
         struct scopei_order scopei_order = name##_order(sizeof(type), NULL, NULL);                                 \
         return scopei_sort_scratch(scopei_s, scopei_base, scopei_n, scopei_spare, &scopei_order, NULL);            \
     }                                                                                                              \
+    SCOPEI_ASSERT(__alignof__(type) <= 64, "the elements of " #name " are aligned to more than 64 bytes")
+
+#define SCOPE_SORT_UNSTABLE(type, name, less)                                        \
+    SCOPEI_SORT_LESS(type, name, less)                                               \
+    SCOPEI_SORT_FUNCTIONS(name, sizeof(type), name##_less)                           \
+    SCOPEI_SORT_PARTITION(name, sizeof(type), name##_less)                           \
+    SCOPEI_WARM int name(struct scope *scopei_s, type *scopei_base, size_t scopei_n) \
+    {                                                                                \
+        struct scopei_order scopei_order = name##_order(sizeof(type), NULL, NULL);   \
+        if (sizeof(type) <= SCOPEI_PARTITION_MOST)                                   \
+            scopei_order.partition = name##_partition;                               \
+        return scopei_sort_unstable(scopei_s, scopei_base, scopei_n, &scopei_order); \
+    }                                                                                \
     SCOPEI_ASSERT(__alignof__(type) <= 64, "the elements of " #name " are aligned to more than 64 bytes")
 
 #ifdef __cplusplus

@@ -430,6 +430,7 @@ static inline bool element_less(const struct element *a, const struct element *b
     return a->key < b->key;
 }
 SCOPE_SORT(struct element, element_sort, element_less);
+SCOPE_SORT_UNSTABLE(struct element, element_sort_unstable, element_less);
 
 /* Every shape: random keys, few, one, ascending, descending. */
 static inline uint32_t key_of(const struct algorithm *a, size_t i, size_t n)
@@ -458,8 +459,10 @@ static inline void elements_fill(const struct algorithm *a, char *at, size_t n, 
     }
 }
 
-/* Each of the n elements is there once, whole; sorted: by keys, and those with the same key as they stood. */
-static inline void elements_check(struct algorithm *a, const char *at, size_t n, size_t size, bool sorted)
+enum sorted { ANYHOW, BY_KEYS, STABLE };
+
+/* Each of the n elements is there once, whole; by their keys; and those with the same key as they stood. */
+static inline void elements_check(struct algorithm *a, const char *at, size_t n, size_t size, enum sorted sorted)
 {
     struct element last = {0, 0};
     for (size_t i = 0; i < n; i++) {
@@ -469,8 +472,9 @@ static inline void elements_check(struct algorithm *a, const char *at, size_t n,
             return;
         CHECK_EQ_INT(a->seen[element.index]++, 0);
         CHECK(size == sizeof(element) || (unsigned char)at[(i + 1) * size - 1] == (element.index & 255));
-        if (sorted && i > 0)
-            CHECK(last.key < element.key || (last.key == element.key && last.index < element.index));
+        if (sorted != ANYHOW && i > 0)
+            CHECK(last.key < element.key ||
+                  (last.key == element.key && (sorted == BY_KEYS || last.index < element.index)));
         last = element;
     }
 }
@@ -479,13 +483,17 @@ static inline int try_sort(struct algorithm *a)
 {
     static const size_t sizes[] = {8, 12, 16, 24, 40};
     size_t size = sizes[a->salt / 20 % 5];
-    unsigned how = a->salt / 100 % 4;
+    unsigned how = a->salt / 100 % 6;
     char *array = malloc((a->n + 1) * size), *scratch = how == 2 ? malloc((a->n + 1) * size) : NULL;
     elements_fill(a, array, a->n, size);
-    int status = how == 0   ? element_sort(a->s, (struct element *)(void *)array, size == 8 ? a->n : 0)
+    struct element *elements = (struct element *)(void *)array;
+    int status = how == 0   ? element_sort(a->s, elements, size == 8 ? a->n : 0)
                  : how == 1 ? scope_sort(a->s, array, a->n, size, element_compare, NULL)
+                 : how == 4 ? element_sort_unstable(a->s, elements, size == 8 ? a->n : 0)
+                 : how == 5 ? scope_sort_unstable(a->s, array, a->n, size, element_compare, NULL)
                             : scope_sort_scratch(a->s, array, a->n, size, element_compare, NULL, scratch);
-    elements_check(a, array, a->n, size, status == SCOPE_OK && (how > 0 || size == 8));
+    bool sorted = status == SCOPE_OK && (how % 4 > 0 || size == 8);
+    elements_check(a, array, a->n, size, !sorted ? ANYHOW : how >= 4 ? BY_KEYS : STABLE);
     free(array);
     free(scratch);
     return status;
@@ -504,7 +512,7 @@ static inline int try_merge(struct algorithm *a)
         from[at] = element;
     }
     int status = scope_merge(a->s, from, part, from + part, a->n - part, to, size, element_compare, NULL);
-    elements_check(a, (const char *)to, a->n, size, status == SCOPE_OK);
+    elements_check(a, (const char *)to, a->n, size, status == SCOPE_OK ? STABLE : ANYHOW);
     free(from);
     free(to);
     return status;

@@ -67,18 +67,26 @@ static int typed_body(struct scope *s, void *arg)
     return scope_fork2(s, sum_halves, arg, sum_halves, arg) == SCOPE_OK ? 0 : 1;
 }
 
-/* A sort of one's own. */
+/* Sorts of one's own. */
 static inline bool range_before(const struct range *a, const struct range *b)
 {
     return a->n < b->n;
 }
+
+static inline bool range_after(const struct range *a, const struct range *b)
+{
+    return a->n > b->n;
+}
+
 SCOPE_SORT(struct range, ranges_sort, range_before);
+SCOPE_SORT_UNSTABLE(struct range, ranges_sort_down, range_after);
 
 static bool sorts(void)
 {
     struct range ranges[3] = {{NULL, 3}, {NULL, 1}, {NULL, 2}};
     double numbers[3] = {3, 1, 2};
     return ranges_sort(NULL, ranges, 3) == SCOPE_OK && ranges[0].n == 1 && ranges[2].n == 3 &&
+           ranges_sort_down(NULL, ranges, 3) == SCOPE_OK && ranges[0].n == 3 && ranges[2].n == 1 &&
            scope_sort_double(NULL, numbers, 3) == SCOPE_OK && numbers[0] < numbers[1] && numbers[1] < numbers[2];
 }
 

@@ -234,6 +234,7 @@ static bool is_less(const double *a, const double *b)
     return *a < *b;
 }
 SCOPE_SORT(double, sort_doubles, is_less);
+SCOPE_SORT_UNSTABLE(double, sort_doubles_unstable, is_less);
 
 static void sort_halves(struct scope *s)
 {
@@ -250,6 +251,17 @@ static void sort_halves(struct scope *s)
             return;
 }
 
+static void sort_without_memory(struct scope *s)
+{
+    static double numbers[NUMBERS];
+    for (int i = 0; i < NUMBERS; i++)
+        numbers[i] = (double)(i * 7919 % NUMBERS);
+    CHECK_EQ_INT(sort_doubles_unstable(s, numbers, NUMBERS), SCOPE_OK);
+    for (int i = 0; i < NUMBERS; i++)
+        if (!CHECK(numbers[i] == (double)i))
+            return;
+}
+
 static int sorts_body(struct scope *s, void *arg)
 {
     (void)arg;
@@ -257,6 +269,7 @@ static int sorts_body(struct scope *s, void *arg)
     sort_numbers(s, false);
     sort_numbers(s, true);
     sort_halves(s);
+    sort_without_memory(s);
     return 0;
 }
 

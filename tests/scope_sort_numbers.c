@@ -250,8 +250,8 @@ static void numbers_cancelled_lose_nothing(void)
     free(array);
 }
 
-/* Cancelled at a certain place: when a page is touched for the first time, or written to, whose signal handler does it.  On one worker, as
- * the threads of a pool block signals. */
+/* Cancelled at a certain place: when a page is touched for the first time, or written to, whose signal handler does it.  On one
+ * worker, so that nobody else is at another place. */
 static struct guard {
     char *page;
     size_t size;

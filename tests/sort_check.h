@@ -1,5 +1,5 @@
 /* What the tests of sorts share: elements that know where they stood, patterns of keys, and the check that an array holds each element
- * once, in order and stable. */
+ * once, in order and stable; and an adversary that answers comparisons. */
 #ifndef TESTS_SORT_CHECK_H
 #define TESTS_SORT_CHECK_H
 
@@ -97,6 +97,47 @@ static inline int cancelling_compare(const void *a, const void *b, void *arg)
     if (atomic_fetch_sub(&canceller->left, 1) == 1)
         (void)scope_cancel(canceller->s);
     return item_compare(a, b, NULL);
+}
+
+/* McIlroy's adversary: decides about values as late as it can, so that any quicksort goes wrong.  The elements are indices.  For one thread. */
+#define ADVERSARY_MOST 20000
+#define ADVERSARY_OPEN UINT32_MAX
+static struct {
+    uint32_t value[ADVERSARY_MOST], fixed, candidate;
+    uint64_t compared;
+} adversary;
+
+/* The first two are in the wrong order, or a look whether all are in order would make it so. */
+static inline void adversary_begin(uint32_t *index, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        index[i] = i;
+        adversary.value[i] = i < 2 ? 1 - i : ADVERSARY_OPEN;
+    }
+    adversary.fixed = 2;
+    adversary.compared = adversary.candidate = 0;
+}
+
+static inline int adversary_compare(const void *a, const void *b, void *arg)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b, *value = adversary.value;
+    (void)arg;
+    adversary.compared++;
+    if (value[x] == ADVERSARY_OPEN && value[y] == ADVERSARY_OPEN)
+        value[x == adversary.candidate ? x : y] = adversary.fixed++;
+    if (value[x] == ADVERSARY_OPEN)
+        adversary.candidate = x;
+    else if (value[y] == ADVERSARY_OPEN)
+        adversary.candidate = y;
+    return value[x] < value[y] ? -1 : value[x] > value[y];
+}
+
+static inline bool adversary_ordered(const uint32_t *index, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++)
+        if (adversary.value[index[i - 1]] > adversary.value[index[i]])
+            return false;
+    return true;
 }
 
 #endif

@@ -264,6 +264,12 @@ static int sorts_throwing_later(struct scope *, void *)
     return scope_sort(nullptr, numbers, 100, sizeof(int), compare_throws, &later);
 }
 
+static int sorts_unstable_throwing(struct scope *, void *)
+{
+    int numbers[3000] = {}, later = 4000;
+    return scope_sort_unstable(nullptr, numbers, 3000, sizeof(int), compare_throws, &later);
+}
+
 static int merges_throwing(struct scope *s, void *)
 {
     int a[2] = {1, 2}, b[2] = {1, 2}, to[4], first = 1;
@@ -311,6 +317,7 @@ int main(int, char **argv)
         {"filter", [] { return caught(filters_throwing); }},
         {"sort", [] { return caught(sorts_throwing); }},
         {"sort_later", [] { return caught(sorts_throwing_later); }},
+        {"sort_unstable", [] { return caught(sorts_unstable_throwing); }},
         {"merge", [] { return caught(merges_throwing); }},
         {"pipeline", [] { return caught(pipes_throwing); }},
     };

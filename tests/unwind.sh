@@ -82,7 +82,7 @@ for compiler in g++ clang++-14 clang++-19; do
     for case in bodies blocks thread; do
         check "unwind_${compiler}_${case}_joined" ends_well "$tmp/unwind" $case
     done
-    for case in task inner_task fork2 typed dispose for invoke reduce filter sort sort_later merge pipeline; do
+    for case in task inner_task fork2 typed dispose for invoke reduce filter sort sort_later sort_unstable merge pipeline; do
         check "unwind_${compiler}_${case}_aborts" aborts "$tmp/unwind" $case
     done
 done
