@@ -59,8 +59,8 @@ int bench_perform(int argc, char **argv, const struct bench *bench, const char *
     for (long run = 0; run < runs; run++)
         printf("%s%.9f", run ? "," : "", seconds[run]);
     printf("]");
-    if (bench->peak_kib)
-        printf(",\"peak_kib\":%ld", bench->peak_kib());
+    if (bench->figure)
+        printf(",\"%s\":%.10g", bench->figure, bench->figure_value());
     printf("}\n");
     return verified ? 0 : 1;
 }

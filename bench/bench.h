@@ -33,8 +33,9 @@ struct bench {
     void (*run)(void);                /* the problem, timed as a whole */
     bool (*verify)(void);             /* checks the result of the last run; not timed */
     uint64_t (*tasks)(void); /* how many tasks a run spawns; the serial program: as many as the parallel one would */
-    double (*seconds)(void) BENCH_NULL; /* the seconds of the last run, if they are not those of run; NULL */
-    long (*peak_kib)(void) BENCH_NULL;  /* the memory that all runs took at most; NULL: not asked */
+    double (*seconds)(void) BENCH_NULL;      /* the seconds of the last run, if they are not those of run; NULL */
+    const char *figure BENCH_NULL;           /* what else the output has: its name, with the unit; NULL: nothing */
+    double (*figure_value)(void) BENCH_NULL; /* its value, after all runs */
 };
 
 /* runtime: for the output. */

@@ -35,7 +35,8 @@
  * sees it at step 4.
  *
  * A publisher wakes one: a woken worker counts as searching from the moment it is chosen, so publishers leave the others
- * alone until it has found something; then, if there is more to be had, it wakes the next two, and so on.
+ * alone until it has found something; then, if there is more to be had than others who search will find, it wakes the next two, and
+ * so on, so that many are soon awake (bench/simulate).
  *
  * Deputies.  A worker that waits for a scope and sleeps hands its core over to its deputy, which would run anything: for a
  * guest that is the worker which was stood down for it, for one of the pool's own a spare, a thread that is started when it
@@ -141,11 +142,14 @@ static void park_announce(struct idle *idle, struct worker *w, const struct goal
 }
 
 /* Takes w off the list, if nobody who wakes it has done so already.  An idle worker counts as searching from the same moment
- * on, as whoever sees nobody idle leaves its tasks private.  True: it does; only of interest to an idle worker. */
-static bool park_withdraw(struct idle *idle, struct worker *w)
+ * on, as whoever sees nobody idle leaves its tasks private.  True: it does; only of interest to an idle worker.  chosen, if not NULL: set to
+ * whether somebody has done so. */
+static bool park_withdraw(struct idle *idle, struct worker *w, bool *chosen)
 {
     pthread_mutex_lock(&idle->lock);
     bool searching = true;
+    if (chosen)
+        *chosen = !w->parked;
     if (w->parked) {
         searching = !w->goal && !is_down(w);
         if (searching)
@@ -306,8 +310,9 @@ static bool search_spin(struct worker *w, struct task *task)
     return true;
 }
 
-/* A worker stops searching or helping, since it has found a task. */
-static void won(struct worker *w, struct atomic_u64 *counter)
+/* A worker stops searching or helping, since it has found a task.  woken: somebody chose it to be woken.  Such a one wakes more, so that
+ * many are soon awake, but not if many are on their way: if each task is short they come too late. */
+static void won(struct worker *w, struct atomic_u64 *counter, bool woken)
 {
     struct idle *idle = &w->pool->idle;
     (void)sub_relaxed(counter, 1); /* Relaxed: ordered by the fence. */
@@ -318,7 +323,7 @@ static void won(struct worker *w, struct atomic_u64 *counter)
     uint64_t searching = load_relaxed(&idle->searching); /* Relaxed: as above.  Others poison and wake by themselves. */
     if (searching == 0)
         scopei_request_all(w);
-    if (searching < 2)
+    if (searching < 2 || (woken && searching < w->pool->spinners))
         scopei_pass_on(w, 2);
 }
 
@@ -330,8 +335,8 @@ static void park(struct worker *w)
         scopei_park(&w->parker);
 }
 
-/* Parks a worker that counts as searching if counted says so; returns whether it does so afterwards. */
-static bool idle_sleep(struct worker *w, bool counted)
+/* Parks a worker that counts as searching if counted says so; returns whether it does so afterwards, and sets chosen. */
+static bool idle_sleep(struct worker *w, bool counted, bool *chosen)
 {
     struct scope_pool *pool = w->pool;
     park_announce(&pool->idle, w, NULL);
@@ -347,13 +352,13 @@ static bool idle_sleep(struct worker *w, bool counted)
     /* Relaxed: threads_stop sets it before it takes the lock to wake who is on the list. */
     if (!(work && !down && pool->hooks->ready(w)) && !load_relaxed(&pool->stopping))
         park(w);
-    return park_withdraw(&pool->idle, w);
+    return park_withdraw(&pool->idle, w, chosen);
 }
 
 bool scopei_idle_search(struct worker *w, struct task *task)
 {
     struct idle *idle = &w->pool->idle;
-    bool counted = w->starting;
+    bool counted = w->starting, woken = counted;
     w->starting = false;
     while (!load_relaxed(&w->pool->stopping)) {     /* Relaxed: as in idle_sleep. */
         if (!counted && !is_down(w)) {              /* a stale value costs one search */
@@ -362,10 +367,10 @@ bool scopei_idle_search(struct worker *w, struct task *task)
         }
         if (counted && search_spin(w, task)) {
             seed_rest(w);
-            won(w, &idle->searching);
+            won(w, &idle->searching, woken);
             return true;
         }
-        counted = idle_sleep(w, counted);
+        counted = idle_sleep(w, counted, &woken);
     }
     if (counted)
         (void)sub_relaxed(&idle->searching, 1); /* Relaxed: nobody counts on us any more. */
@@ -460,7 +465,7 @@ static void help_sleep(struct worker *w, const struct atomic_u64 *pending, const
         park(w);
     }
     (void)add_relaxed(&pool->idle.helping, 1); /* Relaxed: as all counters. */
-    (void)park_withdraw(&pool->idle, w);
+    (void)park_withdraw(&pool->idle, w, NULL);
 }
 
 bool scopei_idle_help(struct worker *w, const struct atomic_u64 *pending, const struct goal *goal, struct task *task)
@@ -473,7 +478,7 @@ bool scopei_idle_help(struct worker *w, const struct atomic_u64 *pending, const 
         counted = true;
         if (help_spin(w, pending, goal, task)) {
             seed_rest(w);
-            won(w, &idle->helping);
+            won(w, &idle->helping, false);
             return true;
         }
         if (load_relaxed(pending)) /* Relaxed: a hint, as in help_spin. */

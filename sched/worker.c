@@ -10,9 +10,13 @@
 /* The oldest task is published in any case, whether somebody is idle or not (a starved deque's next push comes to attend):
  * its owner may be about to compute for long, and not look at requests meanwhile.
  *
- * But this many publications are granted at once, so that a handful of coarse tasks, spawned in a row before a long
- * computation, are all stealable.  Also the most pushes between two looks at who is idle. */
+ * But this many publications are granted at once, or so many for each of the pool's workers if that is more, so that some coarse
+ * tasks, spawned in a row before a long computation, are all stealable. */
 #define GRANT_BURST 64
+#define GRANT_EACH 4ul
+
+/* Pushes between two looks at who is idle, at most. */
+#define LOOK_PUSHES 64
 
 /* Whoever has taken the last published task may soon want more, also if that cannot be seen just then.  Of many private ones this part
  * is published for him: few thefts of a long row of small tasks then need the owner's help, and a recursion keeps its own. */
@@ -32,7 +36,8 @@ static bool grant(struct worker *w)
     uint64_t now = scopei_now_ns();
     uint64_t earned = (now - w->credit_ns) / GRANT_NS;
     if (earned > 0) {
-        w->credit = w->credit + earned < GRANT_BURST ? w->credit + earned : GRANT_BURST;
+        uint64_t each = GRANT_EACH * w->pool->workers, most = each > GRANT_BURST ? each : GRANT_BURST;
+        w->credit = w->credit + earned < most ? w->credit + earned : most;
         w->credit_ns = now;
     }
     if (w->credit == 0)
@@ -82,7 +87,7 @@ void scopei_offer(struct worker *w, bool early)
 static void attend_at_random(struct worker *w)
 {
     struct deque *d = &w->deque;
-    scopei_deque_clear(d, 1 + scopei_seed_draw(w, GRANT_BURST));
+    scopei_deque_clear(d, 1 + scopei_seed_draw(w, LOOK_PUSHES));
     uint64_t private = deque_private(d);
     bool wanted = scopei_idle_wants(w->pool, (const struct lineage *)w->node);
     bool starved = scopei_deque_starved(d);
@@ -101,7 +106,7 @@ void scopei_attend(struct worker *w)
         attend_at_random(w);
         return;
     }
-    scopei_deque_clear(d, GRANT_BURST);
+    scopei_deque_clear(d, LOOK_PUSHES);
     uint64_t private = deque_private(d);
     bool wanted = scopei_idle_wants(pool, node);
     bool starved = pool->workers && scopei_deque_starved(d);

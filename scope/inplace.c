@@ -2,12 +2,12 @@
  *
  * The merges stand in when there is no memory for those of sort.c.
  *
- * The partitions are a quicksort (Hoare 1961) in the form of Lomuto, without a branch that depends on a comparison: see
+ * The partitions are a quicksort (Hoare 1961) in the form of Lomuto, for small elements without a branch that depends on a comparison:
  * scopei_partition.  The pivot is the median of a sample; elements equal to a pivot that lies before a part are set apart
  * (as in Peters' pdqsort), and parts that were divided badly too often are sorted by a heap, so that no input takes longer than
  * O(n log n).  Where parts end depends on their lengths and elements alone, not on who divides them: so the result does not, either.
  *
- * Cancellation is seen where they fork, and between two steps of a heap; there, each array holds its elements in some order. */
+ * Cancellation: between any two steps each array holds its elements in some order. */
 #include "scope/taskscope_sort.h"
 
 #include "scope/taskscope.h"
@@ -16,19 +16,21 @@
 
 #define GRAIN ((size_t)2048)         /* elements: a sort of so many, some 50 us, is not divided among workers */
 #define DIVIDE_GRAIN ((size_t)65536) /* elements: likewise a partition, some 100 us */
-#define DIVIDE_PARTS \
-    ((size_t)8) /* so many parts of the array, at most, are partitioned at once: more cost more swaps */
+#define DIVIDE_PARTS ((size_t)8)    /* about so many parts of the array are partitioned at once: more cost more swaps */
 #define BUFFER_BYTES ((size_t)4096) /* elements that fit on the stack are sorted by merges */
 #define INSERT_MOST ((size_t)16)    /* elements that are sorted by insertion */
 #define SAMPLE ((size_t)32)         /* elements of which the median is taken as a pivot */
 #define UNEVEN ((size_t)8)          /* a partition is bad if one side has less than such a part */
-#define POP_MOST ((size_t)1024)     /* elements that leave a heap between two looks whether the scope is cancelled */
+#define POP_MOST \
+    ((size_t)1024) /* elements that join or leave a heap between two looks whether the scope is cancelled */
 
 /* ----------------------------------------------------------------------------------------------------- Runs, swapped */
 
 static void swap_bytes(char *a, char *b, size_t size)
 {
     char kept[64];
+    if (a == b)
+        return;
     for (size_t chunk; size > 0; size -= chunk, a += chunk, b += chunk) {
         chunk = size < sizeof(kept) ? size : sizeof(kept);
         memcpy(kept, a, chunk);
@@ -200,8 +202,11 @@ static void heap_sift(const struct run *heap, size_t parent)
 /* Williams' heapsort (1964). */
 static int sort_by_heap(struct scope *s, struct run heap)
 {
-    for (size_t i = heap.n / 2; i-- > 0;)
+    for (size_t i = heap.n / 2; i-- > 0;) {
+        if (i % POP_MOST == 0 && s && scope_cancelled(s))
+            return SCOPE_ECANCELED;
         heap_sift(&heap, i);
+    }
     while (heap.n-- > 1) {
         if (heap.n % POP_MOST == 0 && s && scope_cancelled(s))
             return SCOPE_ECANCELED;
@@ -253,6 +258,8 @@ static int sort_quickly(struct scope *s, void *arg)
 {
     struct quick q = *(struct quick *)arg;
     const struct scopei_order *order = q.run.order;
+    if (s && scope_cancelled(s))
+        return SCOPE_ECANCELED;
     if (sort_few(&q.run))
         return 0;
     if (q.patience == 0)
@@ -279,7 +286,7 @@ static int sort_quickly(struct scope *s, void *arg)
 static int sort_unstable(struct scope *s, void *arg)
 {
     struct run *run = arg;
-    size_t grain = run->n / DIVIDE_PARTS;
+    size_t grain = run->n / DIVIDE_PARTS + 1;
     struct quick q = {*run, grain < DIVIDE_GRAIN ? DIVIDE_GRAIN : grain, log2_of(run->n), false};
     return sort_quickly(s, &q);
 }

@@ -37,10 +37,11 @@ int scope_sort_scratch(struct scope *s, void *base, size_t n, size_t size, scope
                        void *scratch);
 
 /* Sorts in place: without memory, and not stable.  A quicksort: equal elements end up in an order that follows from the array alone, not from
- * the number of workers.  Numbers and other small elements take three quarters of scope_sort's time, if SCOPE_SORT_UNSTABLE compiles the
- * comparison into it; called comparisons gain little, and strings, or what else lies behind pointers, take twice the time.
- * Time: O(n log n) comparisons for every input, O(n log k) if only k elements differ, O(n) if the array is in order or strictly in the
- * opposite one.  The elements are moved themselves, whatever their size.  All else as for scope_sort. */
+ * the number of workers.  Numbers and other small elements take three quarters of scope_sort's time, with up to some 16 workers, if
+ * SCOPE_SORT_UNSTABLE compiles the comparison into it; called comparisons gain little, and strings, or what else lies behind pointers, take twice the time.
+ * Time: O(n log n) comparisons for every input, about n log k if only k elements differ, O(n) if the array is in order or strictly in the
+ * opposite one.  The elements are moved themselves, whatever their size, and may be aligned to 64 bytes, not more.
+ * Cancel: it ends within some 2048 elements, or an eighth of a large array.  All else as for scope_sort. */
 int scope_sort_unstable(struct scope *s, void *base, size_t n, size_t size, scope_compare_fn *compare, void *arg);
 
 /* Merges two arrays, each in order, of a_count and b_count elements of size bytes, into the array to, which has room for both

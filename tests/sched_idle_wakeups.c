@@ -5,6 +5,7 @@
  * hang, which the runner reports.  A task that is spawned while nobody is idle, or before the idle one has asked for work,
  * stays private until its owner's next push or pop; so each round first waits until somebody counts as idle and has asked.
  * That is not until it sleeps: some rounds meet it before its last look. */
+#include "sched/idle.h"
 #include "scope/scope.h"
 #include "tests/check.h"
 
@@ -311,6 +312,64 @@ static void spawn_into_enclosing_scope_wakes_a_sleeper(void)
     check_quiescent(scopei_pool_default(&scopei_hooks));
 }
 
+/* Whoever is woken wakes two more as long as there are tasks, even while others that were woken before have not found theirs yet: two
+ * that never do are made up.  Each task waits until all workers have one. */
+#define STRAYS 2
+#define TREE_LEAST 16 /* workers; with fewer, searchers are allowed to be less than the strays */
+static atomic_uint begun, released;
+
+static int meets(struct scope *s, void *arg)
+{
+    (void)s, (void)arg;
+    atomic_fetch_add(&begun, 1);
+    await(&released, 1);
+    return 0;
+}
+
+/* All workers are asleep indeed, also the one that is stood down for us. */
+static bool all_sleep(struct scope_pool *pool)
+{
+    unsigned asleep = 0;
+    pthread_mutex_lock(&pool->idle.lock);
+    for (const struct worker *w = pool->idle.parked; w; w = w->park_next)
+        asleep += load_relaxed_u32(&w->parker.state) == PARKER_ASLEEP;
+    pthread_mutex_unlock(&pool->idle.lock);
+    return asleep == pool->workers;
+}
+
+static int one_wake_up_for_all(struct scope *s, void *arg)
+{
+    struct worker *w = worker_self();
+    struct scope_pool *pool = w->pool;
+    unsigned others = pool->workers - 1; /* but for the one that is stood down for us */
+    (void)arg;
+    atomic_store(&begun, 0);
+    atomic_store(&released, 0);
+    while (!all_sleep(pool))
+        sched_yield();
+    await_request();
+    w->credit_ns = 0;                                 /* publications are granted */
+    (void)add_relaxed(&pool->idle.searching, STRAYS); /* so spawns wake nobody */
+    for (unsigned i = 0; i < 2 * others + STRAYS; i++)
+        CHECK_EQ_INT(scope_spawn(s, meets, NULL), SCOPE_OK);
+    CHECK_EQ_INT(scopei_deque_stealable(&w->deque), 2 * others + STRAYS);
+    CHECK(scopei_idle_wake(pool, (const struct lineage *)w->node, w));
+    while (atomic_load(&begun) == 0)
+        sched_yield();
+    CHECK(load_relaxed(&pool->idle.sleeping) + 3 <= others); /* two are woken before the task is begun */
+    await(&begun, others);
+    (void)sub_relaxed(&pool->idle.searching, STRAYS);
+    atomic_store(&released, 1);
+    return 0;
+}
+
+static void who_is_woken_wakes_two(void)
+{
+    for (unsigned i = 0; i < check_rounds(200); i++)
+        CHECK_EQ_INT(scope_run(one_wake_up_for_all, NULL), SCOPE_OK);
+    check_quiescent(scopei_pool_default(&scopei_hooks));
+}
+
 static void run_or_skip(const char *name, void (*fn)(void))
 {
     if (scope_pool_workers(NULL) > 1)
@@ -325,6 +384,10 @@ int main(void)
     run_or_skip("spawn_while_workers_fall_asleep_is_seen", spawn_while_workers_fall_asleep_is_seen);
     run_or_skip("first_spawn_of_a_guest_is_seen", first_spawn_of_a_guest_is_seen);
     run_or_skip("spawn_into_enclosing_scope_wakes_a_sleeper", spawn_into_enclosing_scope_wakes_a_sleeper);
+    if (scope_pool_workers(NULL) >= TREE_LEAST)
+        check_run("who_is_woken_wakes_two", who_is_woken_wakes_two);
+    else
+        check_skip("who_is_woken_wakes_two", "with so few workers few search at once");
     check_run("waiter_is_woken_for_a_task_of_its_scope", waiter_is_woken_for_a_task_of_its_scope);
     check_run("waiter_is_woken_for_a_task_of_a_scope_inside", waiter_is_woken_for_a_task_of_a_scope_inside);
     check_run("waiter_is_woken_for_a_task_in_the_inbox", waiter_is_woken_for_a_task_in_the_inbox);

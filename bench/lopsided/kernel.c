@@ -17,9 +17,9 @@ long kernel_n(void)
     return lopsided_n;
 }
 
-void kernel_work(void)
+void kernel_work(bool has_inner)
 {
-    lopsided_work();
+    lopsided_work(has_inner);
 }
 
 bool kernel_has_inner(long i)

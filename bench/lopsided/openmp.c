@@ -3,12 +3,12 @@
 
 static void task(long i)
 {
-    lopsided_work();
+    lopsided_work(lopsided_has_inner(i));
     if (!lopsided_has_inner(i))
         return;
     for (int j = 0; j < LOPSIDED_INNER; j++) {
 #pragma omp task
-        lopsided_work();
+        lopsided_work(false);
     }
 #pragma omp taskwait
 }
@@ -23,8 +23,14 @@ static void run(void)
     }
 }
 
+static void init(unsigned workers)
+{
+    runtime_init(workers, 1);
+    openmp_init(workers);
+}
+
 int main(int argc, char **argv)
 {
-    struct bench bench = LOPSIDED(openmp_init, run);
+    struct bench bench = LOPSIDED(init, run);
     return bench_main(argc, argv, &bench);
 }

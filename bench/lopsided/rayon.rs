@@ -10,18 +10,19 @@ const INNER: usize = 10;
 // kernel.c.
 extern "C" {
     fn kernel_n() -> i64;
-    fn kernel_work();
+    fn kernel_work(has_inner: bool);
     fn kernel_has_inner(i: i64) -> bool;
 }
 
 fn task(i: i64) {
-    unsafe { kernel_work() }
-    if !unsafe { kernel_has_inner(i) } {
+    let has_inner = unsafe { kernel_has_inner(i) };
+    unsafe { kernel_work(has_inner) }
+    if !has_inner {
         return;
     }
     rayon::scope(|s| {
         for _ in 0..INNER {
-            s.spawn(|_| unsafe { kernel_work() });
+            s.spawn(|_| unsafe { kernel_work(false) });
         }
     });
 }

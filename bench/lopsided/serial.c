@@ -4,7 +4,7 @@
 static void run(void)
 {
     for (uint64_t i = 0; i < lopsided_tasks(); i++)
-        lopsided_work();
+        lopsided_work(false);
 }
 
 int main(int argc, char **argv)

@@ -1,4 +1,4 @@
-/* Variants: 0 parallel_for inside parallel_for; 1 blocked_range2d. */
+/* Variants: 0 parallel_for inside parallel_for; blocked_range2d, 1 auto, 2 static partitioner. */
 #include "bench/tbb.hpp"
 #include "bench/nested/nested.h"
 
@@ -30,15 +30,19 @@ static void rectangle(const tbb::blocked_range2d<long> &r)
         nested_items(row, r.cols().begin(), r.cols().end());
 }
 
-static void loop_2d(void *)
+template <typename Partitioner> static void loop_2d(void *)
 {
-    tbb::parallel_for(tbb::blocked_range2d<long>(0, nested_rows, 0, nested_columns),
-                      [](const tbb::blocked_range2d<long> &r) { rectangle(r); });
+    tbb::parallel_for(
+        tbb::blocked_range2d<long>(0, nested_rows, 0, nested_columns),
+        [](const tbb::blocked_range2d<long> &r) { rectangle(r); }, Partitioner());
 }
 
 static void run(void)
 {
-    tbb_arena->execute([] { repeat_run(loop_variant ? loop_2d : loop, nullptr); });
+    auto chosen = loop_variant == 1   ? loop_2d<tbb::auto_partitioner>
+                  : loop_variant == 2 ? loop_2d<tbb::static_partitioner>
+                                      : loop;
+    tbb_arena->execute([chosen] { repeat_run(chosen, nullptr); });
 }
 
 int main(int argc, char **argv)

@@ -1,5 +1,5 @@
-/* Variants: 0 parallel_reduce; 1 parallel_deterministic_reduce, with leaves as long as taskscope's blocks: unless it is
- * told, they are single items. */
+/* Variants: parallel_reduce, 0 auto, 2 static partitioner; 1 parallel_deterministic_reduce, with leaves as long as taskscope's
+ * blocks: unless it is told, they are single items. */
 #include "bench/tbb.hpp"
 #include "bench/reduce/reduce.h"
 
@@ -15,9 +15,9 @@ static double add(const range &r, double sum)
     return sum + reduce_items(r.begin(), r.end());
 }
 
-static void loop(void *)
+template <typename Partitioner> static void loop(void *)
 {
-    reduce_result(tbb::parallel_reduce(range(0, reduce_n), 0.0, add, std::plus<double>()), false);
+    reduce_result(tbb::parallel_reduce(range(0, reduce_n), 0.0, add, std::plus<double>(), Partitioner()), false);
 }
 
 static void loop_deterministic(void *)
@@ -29,7 +29,10 @@ static void loop_deterministic(void *)
 
 static void run(void)
 {
-    tbb_arena->execute([] { repeat_run(reduce_variant ? loop_deterministic : loop, nullptr); });
+    auto chosen = reduce_variant == 1   ? loop_deterministic
+                  : reduce_variant == 2 ? loop<tbb::static_partitioner>
+                                        : loop<tbb::auto_partitioner>;
+    tbb_arena->execute([chosen] { repeat_run(chosen, nullptr); });
 }
 
 int main(int argc, char **argv)

@@ -30,9 +30,9 @@ static long spawn_peak_so_far(void)
     return peak;
 }
 
-static long spawn_peak_kib(void)
+static double spawn_peak_kib(void)
 {
-    return spawn_peak_so_far() - spawn_memory;
+    return (double)(spawn_peak_so_far() - spawn_memory);
 }
 
 static void spawn_setup(const long *value)
@@ -86,5 +86,6 @@ static uint64_t spawn_tasks(void)
     (struct bench)                                                                                             \
     {                                                                                                          \
         .name = "spawn", .parameters = "N WORK", .parameters_count = 2, .init = (init_), .setup = spawn_setup, \
-        .reset = 0, .run = (run_), .verify = spawn_verify, .tasks = spawn_tasks, .peak_kib = spawn_peak_kib    \
+        .reset = 0, .run = (run_), .verify = spawn_verify, .tasks = spawn_tasks, .figure = "peak_kib",         \
+        .figure_value = spawn_peak_kib                                                                         \
     }
