@@ -21,8 +21,7 @@
 #define INSERT_MOST ((size_t)16)    /* elements that are sorted by insertion */
 #define SAMPLE ((size_t)32)         /* elements of which the median is taken as a pivot */
 #define UNEVEN ((size_t)8)          /* a partition is bad if one side has less than such a part */
-#define POP_MOST \
-    ((size_t)1024) /* elements that join or leave a heap between two looks whether the scope is cancelled */
+#define POP_MOST ((size_t)1024)     /* elements that join or leave a heap between two looks for a cancellation */
 
 /* ----------------------------------------------------------------------------------------------------- Runs, swapped */
 

@@ -97,12 +97,6 @@ static void merge_cancelled_loses_nothing(void)
     CHECK_EQ_INT(cancel_status, SCOPE_OK);
 }
 
-static int random_compare(const void *a, const void *b, void *arg)
-{
-    (void)a, (void)b;
-    return (int)(scramble(atomic_fetch_add((atomic_uint *)arg, 1)) % 3) - 1;
-}
-
 static void merge_random_answers_lose_nothing(void)
 {
     atomic_uint state = 0;

@@ -222,12 +222,6 @@ static void sort_contradiction_loses_nothing(void)
     }
 }
 
-static int random_compare(const void *a, const void *b, void *arg)
-{
-    (void)a, (void)b;
-    return (int)(scramble(atomic_fetch_add((atomic_uint *)arg, 1)) % 3) - 1;
-}
-
 static void sort_random_answers_lose_nothing(void)
 {
     atomic_uint state = 0;
@@ -244,30 +238,15 @@ static void sort_random_answers_lose_nothing(void)
 
 /* --------------------------------------------------------------------------------------------- Numbers of comparisons */
 
-static int counting_compare(const void *a, const void *b, void *arg)
-{
-    atomic_fetch_add((atomic_uint *)arg, 1);
-    return item_compare(a, b, NULL);
-}
-
-static unsigned comparisons_of(enum pattern pattern, size_t n)
-{
-    atomic_uint count = 0;
-    struct item *items = items_make(pattern, n);
-    CHECK_EQ_INT(scope_sort(NULL, items, n, sizeof(*items), counting_compare, &count), SCOPE_OK);
-    free(items);
-    return count;
-}
-
 static void sort_comparisons_n_log_n(void)
 {
     const unsigned n = 16384, log = 14;
     for (enum pattern pattern = 0; pattern < PATTERNS; pattern++)
-        CHECK(comparisons_of(pattern, n) <= n * log * 5 / 4);
-    CHECK(comparisons_of(SORTED, n) < n);
-    CHECK(comparisons_of(EQUAL, n) < n);
-    CHECK(comparisons_of(REVERSED, n) < n);
-    CHECK(comparisons_of(ORGAN_PIPE, n) < 4 * n);
+        CHECK(comparisons_of(scope_sort, pattern, n) <= n * log * 5 / 4);
+    CHECK(comparisons_of(scope_sort, SORTED, n) < n);
+    CHECK(comparisons_of(scope_sort, EQUAL, n) < n);
+    CHECK(comparisons_of(scope_sort, REVERSED, n) < n);
+    CHECK(comparisons_of(scope_sort, ORGAN_PIPE, n) < 4 * n);
 }
 
 static void sort_quicksort_killer_n_log_n(void)

@@ -85,6 +85,31 @@ static inline int item_compare(const void *a, const void *b, void *arg)
     return x->key < y->key ? -1 : x->key > y->key;
 }
 
+/* Answers that contradict each other; arg: an atomic_uint. */
+static inline int random_compare(const void *a, const void *b, void *arg)
+{
+    (void)a, (void)b;
+    return (int)(scramble(atomic_fetch_add((atomic_uint *)arg, 1)) % 3) - 1;
+}
+
+/* Counts its calls; arg: an atomic_uint. */
+static inline int counting_compare(const void *a, const void *b, void *arg)
+{
+    atomic_fetch_add((atomic_uint *)arg, 1);
+    return item_compare(a, b, NULL);
+}
+
+typedef int sort_call(struct scope *s, void *base, size_t n, size_t size, scope_compare_fn *compare, void *arg);
+
+static inline unsigned comparisons_of(sort_call *sort, enum pattern pattern, size_t n)
+{
+    atomic_uint count = 0;
+    struct item *items = items_make(pattern, n);
+    CHECK_EQ_INT(sort(NULL, items, n, sizeof(*items), counting_compare, &count), SCOPE_OK);
+    free(items);
+    return count;
+}
+
 /* Cancels a scope at a certain comparison. */
 struct canceller {
     struct scope *s;
