@@ -311,14 +311,15 @@ int scopei_fork2_offer(struct worker *w, scope_fn *f, void *a, scope_fn *g, void
     fork2_fill(w, slot, f, a);
     scopei_offer(w, early);
     int second = must_return(g, s, b);
-    if (w->deque.bottom != slot + 1 || deque_private(&w->deque)) {
-        int first = fork2_join(w, slot);
-        return second ? second : first;
+    int first;
+    if (w->deque.bottom == slot + 1 && !deque_private(&w->deque)) {
+        /* The usual case: nothing is left to be published, so requests are left for the next push. */
+        bool mine = scopei_deque_take(&w->deque);
+        scopei_attend_next(w); /* as perhaps nothing is published now */
+        first = !mine ? fork2_await(w, slot) : scope_cancelled(s) ? SCOPE_ECANCELED : must_return(f, s, a);
+    } else {
+        first = fork2_join(w, slot);
     }
-    /* The usual case: nothing is left to be published, so requests are left for the next push. */
-    bool mine = scopei_deque_take(&w->deque);
-    scopei_attend_next(w); /* as perhaps nothing is published now */
-    int first = !mine ? fork2_await(w, slot) : scope_cancelled(s) ? SCOPE_ECANCELED : must_return(f, s, a);
     return second ? second : first;
 }
 

@@ -25,7 +25,7 @@
 
 /* ----------------------------------------------------------------------------------------------------- Runs, swapped */
 
-static void swap_bytes(char *a, char *b, size_t size)
+static inline void swap_bytes(char *a, char *b, size_t size)
 {
     char kept[64];
     if (a == b)
@@ -38,11 +38,22 @@ static void swap_bytes(char *a, char *b, size_t size)
     }
 }
 
-void scopei_sort_reverse(char *at, size_t n, size_t size)
+/* Inlined, so that compilers know the size. */
+__attribute__((always_inline)) static inline void reverse(char *at, size_t n, size_t size)
 {
     if (n > 1)
         for (char *last = at + (n - 1) * size; at < last; at += size, last -= size)
             swap_bytes(at, last, size);
+}
+
+void scopei_sort_reverse(char *at, size_t n, size_t size)
+{
+    if (size == 4)
+        reverse(at, n, 4);
+    else if (size == 8)
+        reverse(at, n, 8);
+    else
+        reverse(at, n, size);
 }
 
 /* Swaps two neighbouring runs. */

@@ -70,8 +70,13 @@
 #define LATE_NS 600
 #define LATE_MOST_NS 40000
 
-/* Until anything is measured of a loop that is taken to be like the last ones there are only so many. */
-#define ASSUMED_PER_WORKER 4
+/* Such a part of what is left is little. */
+#define LITTLE 64
+
+/* Until anything is measured of a loop that is taken to be like the last ones there are only so many, or one for so long: if that was
+ * wrong they cost less than a hundredth of the last one. */
+#define ASSUMED_LEAST 4
+#define ASSUMED_NS 100000
 
 /* How a part is divided: for thieves who leave it alone for a moment; for such as are awake; or somebody is woken. */
 enum division { DIVIDE_NOT, DIVIDE_EARLY, DIVIDE_QUIETLY, DIVIDE_LOUDLY };
@@ -274,10 +279,19 @@ static enum division part_guess(const struct worker *w, const struct part *part)
     return part->guess == GUESS_AWAKE || scopei_idle_hunger(w) == HUNGER_NONE ? DIVIDE_EARLY : DIVIDE_LOUDLY;
 }
 
+/* Into how many parts, for each worker, a loop is divided though nobody asks. */
+static double parts_most(const struct part *part)
+{
+    double assumed = part->item_ns * (double)part->loop->items / ASSUMED_NS;
+    if (!part->assumed || assumed > AHEAD_PER_WORKER)
+        return AHEAD_PER_WORKER;
+    return assumed > ASSUMED_LEAST ? assumed : ASSUMED_LEAST;
+}
+
 /* True if a part that takes so long is to be divided though nobody asks. */
 static bool part_large(const struct worker *w, const struct part *part, double left_ns)
 {
-    double parts = (part->assumed ? ASSUMED_PER_WORKER : AHEAD_PER_WORKER) * (double)w->pool->workers;
+    double parts = parts_most(part) * (double)w->pool->workers;
     return left_ns >= AHEAD_NS && (double)part_left(part) * parts > (double)part->loop->items && w->pool->workers > 1 &&
            !part->loop->split;
 }
@@ -333,13 +347,18 @@ static enum division part_divide_at_random(struct worker *w, const struct part *
 
 static int part_run(struct scope *s, void *arg);
 
-/* The far half is the smaller one if somebody is about to take it: both end at the same time, though he begins later. */
+/* Where the far half begins: in the middle of what the part was, if little of that is done, so that loops over the same array are cut at
+ * the same places.  But it is the smaller one of a short part that somebody is about to take: both end at the same time, though he begins
+ * later. */
 static size_t part_middle(const struct part *part, enum division how)
 {
-    size_t row = part_row(part), half = part_left(part) / 2, middle = part->end - half;
-    double half_ns = part->item_ns * (double)half;
+    size_t row = part_row(part), left = part_left(part), done = part->begin - part->first;
+    size_t middle = part->end - left / 2;
+    double half_ns = part->item_ns * (double)(left / 2);
     if (how == DIVIDE_QUIETLY && half_ns > LATE_NS && half_ns < LATE_MOST_NS / 2.0)
         middle += (size_t)(LATE_NS / 2.0 / part->item_ns);
+    else if (done <= left / LITTLE)
+        middle = part->end - (left + done) / 2;
     return row && middle - part->begin >= row ? middle - middle % row : middle;
 }
 
@@ -348,7 +367,7 @@ static bool part_split(struct worker *w, struct scope *s, struct part *near, enu
 {
     struct loop *loop = near->loop;
     struct part far = *near;
-    far.begin = part_middle(near, how);
+    far.begin = far.first = part_middle(near, how);
     far.offered = false;
     if (loop->split && !loop->split(near, &far))
         return false;
@@ -520,6 +539,7 @@ int scopei_loop_run(struct scope *s, struct part *part)
     part->proven = part->offered = part->divided = part->helped = false;
     part->hedged = 0;
     part->by = w;
+    part->first = part->begin;
     part->guess = guess_whom(w, items);
     enum hunger hunger = who_asks(w);
     bool offered = part_guessed(w, part), likely = loop_likely(w, part), asked = hunger != HUNGER_NONE;

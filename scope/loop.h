@@ -13,6 +13,7 @@ struct part {
     struct loop *loop;
     size_t begin, end;
     /* The engine's */
+    size_t first;    /* where it began */
     size_t chunk;    /* how many items to run before looking up */
     double item_ns;  /* how long an item has taken of late, here or in another part; 0: not known */
     uint64_t hedged; /* since when half is offered, in case only the beginning is cheap, in ticks; 0: it is not */

@@ -1,5 +1,5 @@
-/* Scopes inside scopes: 5,000 work; 8192 is the limit, and one more is refused. */
-#include "tests/scope_check.h"
+/* Scopes inside scopes: 5,000 work; 8192 is the limit, and one more is refused; sorts do without. */
+#include "tests/sort_check.h"
 
 #include <pthread.h>
 
@@ -21,6 +21,21 @@ static int never_body(struct scope *s, void *arg)
     return 0;
 }
 
+/* Long enough to be divided, were there a scope for it. */
+static void sort_without_scope(void)
+{
+    const size_t n = 5000;
+    for (int stable = 0; stable < 2; stable++) {
+        struct item *items = items_make(RANDOM, n);
+        CHECK_EQ_INT((stable ? scope_sort : scope_sort_unstable)(NULL, items, n, sizeof(*items), item_compare, NULL),
+                     SCOPE_OK);
+        CHECK(items_complete(items, RANDOM, n));
+        for (size_t i = 1; i < n; i++)
+            CHECK(items[i - 1].key <= items[i].key);
+        free(items);
+    }
+}
+
 static int deep_body(struct scope *s, void *arg)
 {
     struct test *test = arg;
@@ -32,6 +47,7 @@ static int deep_body(struct scope *s, void *arg)
         CHECK_EQ_INT(report.status, test->refused);
         CHECK_EQ_INT(report.spawned, 0);
         CHECK_EQ_INT(scope_run(never_body, NULL), SCOPE_EDEPTH);
+        sort_without_scope();
     }
     /* On the way out: the scope is still ours, as it was. */
     CHECK(!scope_cancelled(s));

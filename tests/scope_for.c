@@ -175,6 +175,42 @@ static void for_with_idle_workers_is_divided(void)
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
+/* The other worker's first item is the one in the middle, though the first ones were run before the loop was divided: loops over the same
+ * array are cut at the same places. */
+#define HALVES 1000
+
+static atomic_size_t far_begin;
+
+static int find_far_half(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    (void)s;
+    for (size_t i = begin; i < end; i++) {
+        size_t none = SIZE_MAX;
+        burn(20);
+        if (!pthread_equal(pthread_self(), *(pthread_t *)arg))
+            (void)atomic_compare_exchange_strong(&far_begin, &none, begin);
+        while (i == HALVES / 10 && atomic_load(&far_begin) == SIZE_MAX)
+            sched_yield();
+    }
+    return 0;
+}
+
+static void for_is_divided_in_the_middle(void)
+{
+    struct scope_pool_options two = {.size = sizeof(two), .workers = 2};
+    struct scope_pool *pool = NULL;
+    CHECK_EQ_INT(scope_pool_create(&pool, &two), SCOPE_OK);
+    struct scope_options options = options_of(pool);
+    for (int i = 0; i < 5; i++) {
+        pthread_t owner = pthread_self();
+        far_begin = SIZE_MAX;
+        SCOPE(s, &options, NULL)
+        CHECK_EQ_INT(scope_for(s, 0, HALVES, find_far_half, &owner), SCOPE_OK);
+        CHECK_EQ_INT(far_begin, HALVES / 2);
+    }
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
 /* Loops of which none alone is worth waking anybody, and which all are asleep for: after some of them it is, since there are more.
  * Without that, a loop that is interrupted looks worth it, too, but only after more than a hundred short ones, or a dozen of those
  * with few items. */
@@ -1121,6 +1157,7 @@ int main(void)
     check_run("for_one_worker_keeps_the_order", for_one_worker_keeps_the_order);
     check_run("for_longest_range_ends", for_longest_range_ends);
     check_run("for_with_idle_workers_is_divided", for_with_idle_workers_is_divided);
+    check_run("for_is_divided_in_the_middle", for_is_divided_in_the_middle);
     check_run("for_many_short_loops_wake_a_sleeper", for_many_short_loops_wake_a_sleeper);
     if (check_slow())
         check_skip("for_cheap_loop_after_a_pause_wakes_nobody", "new memory and code take much longer here");
