@@ -42,7 +42,11 @@
  * guest that is the worker which was stood down for it, for one of the pool's own a spare, a thread that is started when it
  * is first wanted.  When the waiter wakes, its deputy is stood down again, which takes effect when it has ended its run.  A
  * deputy that sleeps is chosen late, so that it does not compete with its waiter while another core is idle.  It is not
- * counted: its waiter is, as waiting. */
+ * counted: its waiter is, as waiting.
+ *
+ * Who stands a worker down while it searches takes it off the count: it may not run for milliseconds, as its core is the guest's, or the
+ * waiter's, that has just woken; and while it counts publishers wake nobody else.  What they have left to it before it sees to when
+ * it runs. */
 #include "sched/idle.h"
 #include "sched/seed.h"
 
@@ -86,6 +90,26 @@ static void recount(struct idle *idle, struct worker *w, struct atomic_u64 *befo
     }
 }
 
+/* w counts as searching from now on: said by itself, or under the lock by who wakes it. */
+static void search_count(struct idle *idle, struct worker *w)
+{
+    (void)add_relaxed(&idle->searching, 1); /* Relaxed: as all counters. */
+    store_relaxed(&w->counted, 1);          /* Relaxed: who takes the count off needs nothing else of w's. */
+}
+
+/* And no longer: said by itself, or under the lock by who stands it down, as its core may be that one's now, so that it does not run for
+ * long, and nobody else would be woken meanwhile. */
+static void search_uncount(struct idle *idle, struct worker *w)
+{
+    if (load_relaxed(&w->counted) && exchange_relaxed(&w->counted, 0)) /* Relaxed: as above. */
+        (void)sub_relaxed(&idle->searching, 1); /* Relaxed: the caller's fence orders it, if need be. */
+}
+
+static bool is_counted(const struct worker *w)
+{
+    return load_relaxed(&w->counted) != 0; /* Relaxed: a stale value costs one search. */
+}
+
 /* Adds change to the reasons for w to be down; while it is, its deputy may not run either. */
 static void stand(struct idle *idle, struct worker *w, int change)
 {
@@ -93,6 +117,8 @@ static void stand(struct idle *idle, struct worker *w, int change)
     struct atomic_u64 *counter = parked_counter(idle, w);
     store_relaxed(&w->stood_down, load_relaxed(&w->stood_down) + (uint64_t)(int64_t)change); /* Relaxed: as above. */
     recount(idle, w, counter);
+    if (is_down(w))
+        search_uncount(idle, w);
     if (w->handed_over && before != is_down(w))
         stand(idle, w->deputy, change);
 }
@@ -134,30 +160,28 @@ static void list_remove(struct idle *idle, struct worker *w)
     w->goal = NULL;
 }
 
+/* Enters w in the list.  Under the same lock its own count goes, as from then on it may be given another one by who wakes it. */
 static void park_announce(struct idle *idle, struct worker *w, const struct goal *goal)
 {
     pthread_mutex_lock(&idle->lock);
     list_add(idle, w, goal);
+    search_uncount(idle, w); /* ordered by the fence in scopei_request_all */
     pthread_mutex_unlock(&idle->lock);
 }
 
 /* Takes w off the list, if nobody who wakes it has done so already.  An idle worker counts as searching from the same moment
- * on, as whoever sees nobody idle leaves its tasks private.  True: it does; only of interest to an idle worker.  chosen, if not NULL: set to
- * whether somebody has done so. */
-static bool park_withdraw(struct idle *idle, struct worker *w, bool *chosen)
+ * on, as whoever sees nobody idle leaves its tasks private.  Returns whether somebody has done so. */
+static bool park_withdraw(struct idle *idle, struct worker *w)
 {
     pthread_mutex_lock(&idle->lock);
-    bool searching = true;
-    if (chosen)
-        *chosen = !w->parked;
-    if (w->parked) {
-        searching = !w->goal && !is_down(w);
-        if (searching)
-            (void)add_relaxed(&idle->searching, 1); /* Relaxed: as all counters. */
+    bool chosen = !w->parked;
+    if (!chosen) {
+        if (!w->goal && !is_down(w))
+            search_count(idle, w);
         list_remove(idle, w);
     }
     pthread_mutex_unlock(&idle->lock);
-    return searching;
+    return chosen;
 }
 
 /* -------------------------------------------------------------------------------------------------------- Waking up */
@@ -236,7 +260,7 @@ bool scopei_idle_wake(struct scope_pool *pool, const struct lineage *node, const
     struct worker *w = choose(idle, node, except, &choice);
     if (w) {
         if (!w->goal)
-            (void)add_relaxed(&idle->searching, 1); /* Relaxed: w takes it over under the lock. */
+            search_count(idle, w);
         if (choice == CHOICE_STARTER)
             w->home->spare_wanted = true;
         list_remove(idle, w);
@@ -287,6 +311,10 @@ static uint64_t patience_ns(struct worker *w)
 static bool search_spin(struct worker *w, struct task *task)
 {
     struct scope_pool *pool = w->pool;
+    if (search_over(w))
+        return false;
+    if (!is_counted(w))
+        search_count(&pool->idle, w);
     if (search_try(w, task))
         return true;
     if (search_over(w))
@@ -303,6 +331,8 @@ static bool search_spin(struct worker *w, struct task *task)
         if (round % ROUNDS_PER_REQUEST == 0) {
             if (scopei_now_ns() > end)
                 return false;
+            if (!is_counted(w)) /* it was stood down, but for a moment only */
+                search_count(&pool->idle, w);
             scopei_request_all(w);
         }
         os_pause();
@@ -310,12 +340,11 @@ static bool search_spin(struct worker *w, struct task *task)
     return true;
 }
 
-/* A worker stops searching or helping, since it has found a task.  woken: somebody chose it to be woken.  Such a one wakes more, so that
+/* A worker has stopped searching or helping, since it has found a task.  woken: somebody chose it to be woken.  Such a one wakes more, so that
  * many are soon awake, but not if many are on their way: if each task is short they come too late. */
-static void won(struct worker *w, struct atomic_u64 *counter, bool woken)
+static void won(struct worker *w, bool woken)
 {
     struct idle *idle = &w->pool->idle;
-    (void)sub_relaxed(counter, 1); /* Relaxed: ordered by the fence. */
     /* pairs with: scopei_request_all, scopei_idle_notify; who sleeps by now, and what was published for us to find, is seen below */
     fence_seq_cst();
     if (!(load_relaxed(&idle->sleeping) + load_relaxed(&idle->waiting))) /* Relaxed: ordered by the fence. */
@@ -335,14 +364,12 @@ static void park(struct worker *w)
         scopei_park(&w->parker);
 }
 
-/* Parks a worker that counts as searching if counted says so; returns whether it does so afterwards, and sets chosen. */
-static bool idle_sleep(struct worker *w, bool counted, bool *chosen)
+/* Parks a worker.  Returns whether somebody chose it to be woken. */
+static bool idle_sleep(struct worker *w)
 {
     struct scope_pool *pool = w->pool;
     park_announce(&pool->idle, w, NULL);
     seed_rest(w);
-    if (counted)
-        (void)sub_relaxed(&pool->idle.searching, 1); /* Relaxed: ordered by the fence in scopei_request_all. */
     scopei_request_all(w);
     /* After the fence: who has relied on us may have stood us down before it.  Whoever does so later counts for us. */
     bool down = is_down(w);
@@ -352,28 +379,24 @@ static bool idle_sleep(struct worker *w, bool counted, bool *chosen)
     /* Relaxed: threads_stop sets it before it takes the lock to wake who is on the list. */
     if (!(work && !down && pool->hooks->ready(w)) && !load_relaxed(&pool->stopping))
         park(w);
-    return park_withdraw(&pool->idle, w, chosen);
+    return park_withdraw(&pool->idle, w);
 }
 
 bool scopei_idle_search(struct worker *w, struct task *task)
 {
     struct idle *idle = &w->pool->idle;
-    bool counted = w->starting, woken = counted;
+    bool woken = w->starting;
     w->starting = false;
-    while (!load_relaxed(&w->pool->stopping)) {     /* Relaxed: as in idle_sleep. */
-        if (!counted && !is_down(w)) {              /* a stale value costs one search */
-            (void)add_relaxed(&idle->searching, 1); /* Relaxed: as all counters. */
-            counted = true;
-        }
-        if (counted && search_spin(w, task)) {
+    while (!load_relaxed(&w->pool->stopping)) { /* Relaxed: as in idle_sleep. */
+        if (search_spin(w, task)) {
             seed_rest(w);
-            won(w, &idle->searching, woken);
+            search_uncount(idle, w); /* ordered by the fence in won */
+            won(w, woken);
             return true;
         }
-        counted = idle_sleep(w, counted, &woken);
+        woken = idle_sleep(w);
     }
-    if (counted)
-        (void)sub_relaxed(&idle->searching, 1); /* Relaxed: nobody counts on us any more. */
+    search_uncount(idle, w); /* nobody counts on us any more */
     return false;
 }
 
@@ -465,7 +488,7 @@ static void help_sleep(struct worker *w, const struct atomic_u64 *pending, const
         park(w);
     }
     (void)add_relaxed(&pool->idle.helping, 1); /* Relaxed: as all counters. */
-    (void)park_withdraw(&pool->idle, w, NULL);
+    (void)park_withdraw(&pool->idle, w);
 }
 
 bool scopei_idle_help(struct worker *w, const struct atomic_u64 *pending, const struct goal *goal, struct task *task)
@@ -478,7 +501,8 @@ bool scopei_idle_help(struct worker *w, const struct atomic_u64 *pending, const 
         counted = true;
         if (help_spin(w, pending, goal, task)) {
             seed_rest(w);
-            won(w, &idle->helping, false);
+            (void)sub_relaxed(&idle->helping, 1); /* Relaxed: ordered by the fence in won. */
+            won(w, false);
             return true;
         }
         if (load_relaxed(pending)) /* Relaxed: a hint, as in help_spin. */

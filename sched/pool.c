@@ -277,9 +277,11 @@ static unsigned threads_start(struct scope_pool *pool, unsigned wanted)
         w->spare_allowed = true;
         /* What is spawned before it runs is meant for it, too. */
         w->starting = true;
-        (void)add_relaxed(&pool->idle.searching, 1); /* Relaxed, both: no other thread knows the pool but its own. */
+        store_relaxed(&w->counted, 1); /* Relaxed, all: no other thread knows the pool but its own. */
+        (void)add_relaxed(&pool->idle.searching, 1);
         if (!thread_start(w)) {
             (void)sub_relaxed(&pool->idle.searching, 1);
+            store_relaxed(&w->counted, 0);
             break;
         }
         running++;

@@ -100,6 +100,7 @@ struct worker {
     struct atomic_ptr returned; /* scope/join.c: proxies that others have finished with */
     struct early early;         /* sched/victim.c: its offered task */
     struct atomic_u64 guest;    /* 0: free for a guest; 1: taken (always, for the pool's own) */
+    struct atomic_u64 counted;  /* sched/idle.c: 1: it counts as searching */
 
     /* L, under the pool's idle lock */
     struct worker *park_next; /* list of parked workers */

@@ -71,7 +71,7 @@
 #define LATE_MOST_NS 40000
 
 /* Such a part of what is left is little. */
-#define LITTLE 64
+#define LITTLE 16
 
 /* Until anything is measured of a loop that is taken to be like the last ones there are only so many, or one for so long: if that was
  * wrong they cost less than a hundredth of the last one. */

@@ -267,11 +267,44 @@ static void wake_up_of_a_stood_down_worker_goes_to_a_waiter(void)
     CHECK_EQ_INT(scope_pool_destroy(small), SCOPE_OK);
 }
 
+/* A worker that is stood down while it searches, and does not run, as the guest has its core, is not relied on. */
+static atomic_uint hold, held;
+
+static bool held_ready(struct worker *w)
+{
+    if (atomic_load(&hold)) {
+        atomic_fetch_add(&held, 1);
+        while (atomic_load(&hold))
+            sched_yield();
+    }
+    return scopei_hooks.ready(w);
+}
+
+static void stood_down_counts_no_longer(void)
+{
+    struct pool_hooks hooks = scopei_hooks;
+    hooks.ready = held_ready;
+    atomic_store(&hold, 1);
+    struct scope_pool *pool = scopei_pool_create(2, &hooks);
+    if (!CHECK(pool != NULL))
+        return;
+    await(&held, 2);
+    CHECK_EQ_INT(load_acquire(&pool->idle.searching), 2);
+    struct worker *guest = scopei_guest_enter(pool, NULL);
+    CHECK_EQ_INT(load_acquire(&pool->idle.searching), 1);
+    scopei_guest_leave(guest, NULL);
+    CHECK_EQ_INT(load_acquire(&pool->idle.searching), 1);
+    atomic_store(&hold, 0);
+    check_quiescent(pool);
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
 int main(void)
 {
     check_run("one_guest_runs_with_one_worker_less", one_guest_runs_with_one_worker_less);
     check_run("many_guests_come_and_go", many_guests_come_and_go);
     check_run("leaving_guest_gives_its_worker_back_awake", leaving_guest_gives_its_worker_back_awake);
     check_run("wake_up_of_a_stood_down_worker_goes_to_a_waiter", wake_up_of_a_stood_down_worker_goes_to_a_waiter);
+    check_run("stood_down_counts_no_longer", stood_down_counts_no_longer);
     return check_done();
 }

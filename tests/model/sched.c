@@ -439,6 +439,13 @@ static void enter_and_publish(void)
     publish_and_wait(1);
 }
 
+static void start_searching(struct worker *w)
+{
+    w->starting = true;
+    store_relaxed(&w->counted, 1);
+    store_relaxed(&pool->idle.searching, load_relaxed(&pool->idle.searching) + 1);
+}
+
 /* Two that search, one task to be found, and another that is published meanwhile: each needs one of them. */
 static void two_searchers(void)
 {
@@ -448,8 +455,7 @@ static void two_searchers(void)
     push(guest[0]);
     scopei_deque_publish(&guest[0]->deque, 1);
     for (unsigned i = 1; i < 3; i++)
-        guest[i]->starting = true;
-    store_relaxed(&pool->idle.searching, 2);
+        start_searching(guest[i]);
     store_relaxed(&together, 2);
 }
 
@@ -485,8 +491,7 @@ static void three_searchers(void)
     for (unsigned i = 0; i < 3; i++)
         push(guest[0]);
     scopei_deque_publish(&guest[0]->deque, 3);
-    guest[3]->starting = true;
-    store_relaxed(&pool->idle.searching, 3);
+    start_searching(guest[3]);
     store_relaxed(&together, 0);
 }
 
