@@ -352,9 +352,9 @@ static int part_run(struct scope *s, void *arg);
  * later. */
 static size_t part_middle(const struct part *part, enum division how)
 {
-    size_t row = part_row(part), left = part_left(part), done = part->begin - part->first;
-    size_t middle = part->end - left / 2;
-    double half_ns = part->item_ns * (double)(left / 2);
+    size_t row = part_row(part), left = part_left(part), half = left / 2, done = part->begin - part->first;
+    size_t middle = part->end - half;
+    double half_ns = part->item_ns * (double)half;
     if (how == DIVIDE_QUIETLY && half_ns > LATE_NS && half_ns < LATE_MOST_NS / 2.0)
         middle += (size_t)(LATE_NS / 2.0 / part->item_ns);
     else if (done <= left / LITTLE)
