@@ -19,6 +19,16 @@ overview_example()
         [[ $("$tmp/overview") == 64 ]]
 }
 
+# What the header has only inline is in the archive, too.
+inline_defined()
+{
+    local name missing=
+    for name in $(sed -nE 's/^SCOPEI_INLINE .*[ *](\w+)\(.*/\1/p' scope/taskscope.h | sort -u); do
+        nm -g --defined-only build/libtaskscope.a 2> /dev/null | grep -q " T $name$" || missing+=" $name"
+    done
+    [[ -n $name && -z $missing ]] || { echo "not in build/libtaskscope.a:$missing"; return 1; }
+}
+
 for compiler in gcc clang-14 clang-19; do
     for std in c11 c17; do
         check "header_${compiler}_${std}_runs" use_header $compiler -std=$std -x c
@@ -35,4 +45,5 @@ for compiler in g++ clang++-14 clang++-19; do
     check "header_${compiler}_c++20_runs" use_header $compiler -std=c++20 -x c++
 done
 check header_overview_example_runs overview_example
+check header_inline_functions_in_archive inline_defined
 check_done
