@@ -156,6 +156,14 @@ __attribute__((noinline, unused)) static uint64_t item_work(uint64_t x, uint64_t
     return a + b + 2 * c + d;
 }
 
+/* 0, but compilers do not know it: so that a serial program gets no copies of its own of the functions that all programs share. */
+static inline long repeat_zero(void)
+{
+    long zero = 0;
+    __asm__("" : "+r"(zero));
+    return zero;
+}
+
 /* How many rounds take so long; 0: item_step is meant. */
 static inline uint64_t item_rounds(long picoseconds)
 {

@@ -4,7 +4,7 @@
 static void loop(void *arg)
 {
     (void)arg;
-    loop_items(0, loop_n);
+    loop_items(repeat_zero(), loop_n);
 }
 
 static void run(void)

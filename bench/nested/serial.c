@@ -5,7 +5,7 @@ static void loop(void *arg)
 {
     (void)arg;
     for (long row = 0; row < nested_rows; row++)
-        nested_items(row, 0, nested_columns);
+        nested_items(row, repeat_zero(), nested_columns);
 }
 
 static void run(void)

@@ -4,7 +4,7 @@
 static void loop(void *arg)
 {
     (void)arg;
-    reduce_result(reduce_items(0, reduce_n), true);
+    reduce_result(reduce_items(repeat_zero(), reduce_n), true);
 }
 
 static void run(void)

@@ -4,7 +4,7 @@
 static void loop(void *arg)
 {
     (void)arg;
-    (void)scan_items(0, scan_n, 0);
+    (void)scan_items(repeat_zero(), scan_n, (double)repeat_zero());
 }
 
 static void run(void)
