@@ -18,8 +18,9 @@
  *                                             5  park
  *
  * If the publisher's fence comes first, the sleeper's step 4 sees the task.  Otherwise the publisher's steps 3 and 4 see the
- * sleeper's count.  If step 3 sees a searcher, that searcher has not passed its step 2, so its step 4 (or its search) sees
- * the task.  A task that is private when everybody parks is found at its owner's next push or pop, by step 3's poison.
+ * sleeper's count.  If step 3 sees a searcher, that searcher has not passed its step 2 (its count may be taken off by who stands it
+ * down, under the lock that it takes at step 1, or in search_end), so its step 4 (or its search) sees the task.  A task that is
+ * private when everybody parks is found at its owner's next push or pop, by step 3's poison.
  *
  * The poison stays until it has done its work.  attend clears it and then looks at the counters; it puts the poison back
  * if somebody sleeps and nobody was woken.  It leaves it off if somebody searches: a searcher poisons again every few
@@ -90,24 +91,33 @@ static void recount(struct idle *idle, struct worker *w, struct atomic_u64 *befo
     }
 }
 
-/* w counts as searching from now on: said by itself, or under the lock by who wakes it. */
+/* w counts as searching from now on: said by itself when it begins, or under the lock when it has left the list or was chosen to be woken. */
 static void search_count(struct idle *idle, struct worker *w)
 {
-    (void)add_relaxed(&idle->searching, 1); /* Relaxed: as all counters. */
-    store_relaxed(&w->counted, 1);          /* Relaxed: who takes the count off needs nothing else of w's. */
+    /* Relaxed, both: if who stands w down subtracts before it has added, searching is far too much for a moment, and so it is taken: w is
+     * about to search. */
+    (void)add_relaxed(&idle->searching, 1);
+    store_relaxed(&w->counted, 1);
 }
 
 /* And no longer: said by itself, or under the lock by who stands it down, as its core may be that one's now, so that it does not run for
- * long, and nobody else would be woken meanwhile. */
-static void search_uncount(struct idle *idle, struct worker *w)
+ * long, and nobody else would be woken meanwhile.  True: it has counted until now. */
+static bool search_uncount(struct idle *idle, struct worker *w)
 {
-    if (load_relaxed(&w->counted) && exchange_relaxed(&w->counted, 0)) /* Relaxed: as above. */
-        (void)sub_relaxed(&idle->searching, 1); /* Relaxed: the caller's fence orders it, if need be. */
+    bool counted = load_relaxed(&w->counted) && exchange_relaxed(&w->counted, 0); /* Relaxed: as above. */
+    if (counted)
+        (void)sub_relaxed(&idle->searching, 1); /* Relaxed: a fence, or the lock, orders it for who looks next. */
+    return counted;
 }
 
-static bool is_counted(const struct worker *w)
+/* w has found a task.  If somebody else has taken its count off he is done with that, too, when this returns: otherwise w would take
+ * itself for another one, who looks for what was published meanwhile. */
+static void search_end(struct idle *idle, struct worker *w)
 {
-    return load_relaxed(&w->counted) != 0; /* Relaxed: a stale value costs one search. */
+    if (search_uncount(idle, w))
+        return;
+    pthread_mutex_lock(&idle->lock);
+    pthread_mutex_unlock(&idle->lock);
 }
 
 /* Adds change to the reasons for w to be down; while it is, its deputy may not run either. */
@@ -118,7 +128,7 @@ static void stand(struct idle *idle, struct worker *w, int change)
     store_relaxed(&w->stood_down, load_relaxed(&w->stood_down) + (uint64_t)(int64_t)change); /* Relaxed: as above. */
     recount(idle, w, counter);
     if (is_down(w))
-        search_uncount(idle, w);
+        (void)search_uncount(idle, w);
     if (w->handed_over && before != is_down(w))
         stand(idle, w->deputy, change);
 }
@@ -165,7 +175,7 @@ static void park_announce(struct idle *idle, struct worker *w, const struct goal
 {
     pthread_mutex_lock(&idle->lock);
     list_add(idle, w, goal);
-    search_uncount(idle, w); /* ordered by the fence in scopei_request_all */
+    (void)search_uncount(idle, w); /* ordered by the fence in scopei_request_all */
     pthread_mutex_unlock(&idle->lock);
 }
 
@@ -288,10 +298,11 @@ void scopei_idle_wake_all(struct scope_pool *pool)
 
 /* --------------------------------------------------------------------------------------------- Searching, for anything */
 
+/* Not if w was stood down for a moment only, either: it counts again when it has left the list of the parked. */
 static bool search_over(const struct worker *w)
 {
-    /* Relaxed: both are looked at again, under the lock, before parking. */
-    return load_relaxed(&w->pool->stopping) || is_down(w);
+    /* Relaxed, all: looked at again, under the lock, before parking. */
+    return load_relaxed(&w->pool->stopping) || is_down(w) || !load_relaxed(&w->counted);
 }
 
 static bool search_try(struct worker *w, struct task *task)
@@ -311,10 +322,6 @@ static uint64_t patience_ns(struct worker *w)
 static bool search_spin(struct worker *w, struct task *task)
 {
     struct scope_pool *pool = w->pool;
-    if (search_over(w))
-        return false;
-    if (!is_counted(w))
-        search_count(&pool->idle, w);
     if (search_try(w, task))
         return true;
     if (search_over(w))
@@ -331,8 +338,6 @@ static bool search_spin(struct worker *w, struct task *task)
         if (round % ROUNDS_PER_REQUEST == 0) {
             if (scopei_now_ns() > end)
                 return false;
-            if (!is_counted(w)) /* it was stood down, but for a moment only */
-                search_count(&pool->idle, w);
             scopei_request_all(w);
         }
         os_pause();
@@ -387,16 +392,18 @@ bool scopei_idle_search(struct worker *w, struct task *task)
     struct idle *idle = &w->pool->idle;
     bool woken = w->starting;
     w->starting = false;
+    if (!load_relaxed(&w->counted)) /* Relaxed: our own, unless it is set.  It is as we start. */
+        search_count(idle, w);
     while (!load_relaxed(&w->pool->stopping)) { /* Relaxed: as in idle_sleep. */
         if (search_spin(w, task)) {
             seed_rest(w);
-            search_uncount(idle, w); /* ordered by the fence in won */
+            search_end(idle, w); /* ordered by the fence in won */
             won(w, woken);
             return true;
         }
         woken = idle_sleep(w);
     }
-    search_uncount(idle, w); /* nobody counts on us any more */
+    (void)search_uncount(idle, w); /* nobody counts on us any more */
     return false;
 }
 

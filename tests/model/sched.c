@@ -481,6 +481,67 @@ static void publish_two(void)
     publish_and_wait(2);
 }
 
+/* The same, but of the two that search the first may be stood down, and the second goes on when it has found one. */
+static void two_searchers_to_stand_down(void)
+{
+    two_guests();
+    for (unsigned i = 2; i < 4; i++) {
+        guest[i] = enter();
+        worker_self_set(NULL);
+    }
+    pool->workers = 2; /* the first two guests pass for the pool's own */
+    push(guest[2]);
+    scopei_deque_publish(&guest[2]->deque, 1);
+    for (unsigned i = 0; i < 2; i++)
+        start_searching(guest[i]);
+    store_relaxed(&together, 2);
+}
+
+static void first_searches(void)
+{
+    struct task task;
+    worker_self_set(guest[0]);
+    if (scopei_idle_search(guest[0], &task))
+        execute(guest[0], &task);
+}
+
+static void second_searches(void)
+{
+    struct task task;
+    worker_self_set(guest[1]);
+    while (scopei_idle_search(guest[1], &task))
+        (void)add_relaxed(&begun, 1);
+}
+
+static void publish_another_and_stop(void)
+{
+    worker_self_set(guest[2]);
+    push(guest[2]);
+    scopei_deque_publish(&guest[2]->deque, 1);
+    scopei_idle_notify(pool, &guest[2]->stay);
+    while (load_relaxed(&begun) < 2)
+        os_pause();
+    store_relaxed(&pool->stopping, 1);
+    scopei_idle_wake_all(pool);
+}
+
+static void stand_first_down(void)
+{
+    scopei_idle_stand_in(guest[3]);
+    MUST(guest[3]->deputy == guest[0]);
+}
+
+static void stand_first_down_and_up(void)
+{
+    stand_first_down();
+    scopei_idle_stand_out(guest[3]);
+}
+
+static void searching_finish(void)
+{
+    MUST(load_relaxed(&pool->idle.searching) == 0);
+}
+
 /* Three that search for one task each, and four tasks, of which the owner takes the newest: while it tries to take two, the others do
  * not see those. */
 static void three_searchers(void)
@@ -546,5 +607,9 @@ const struct scenario sched_scenarios[] = {
     {"part_idle_take_back", .setup = three_searchers,
      .thread = {search_and_run, search_and_run, search_and_run, take_one_and_compute}, .bound = 3},
     {"part_idle_publish_two", TRIO, .thread = {publish_two}, .bound = 3},
+    {"part_idle_down", .setup = two_searchers_to_stand_down, .finish = searching_finish,
+     .thread = {first_searches, second_searches, publish_another_and_stop, stand_first_down}, .bound = 2},
+    {"part_idle_down_and_up", .setup = two_searchers_to_stand_down, .finish = searching_finish,
+     .thread = {first_searches, second_searches, publish_another_and_stop, stand_first_down_and_up}, .bound = 2},
     {.name = NULL},
 };
