@@ -298,10 +298,10 @@ void scopei_idle_wake_all(struct scope_pool *pool)
 
 /* --------------------------------------------------------------------------------------------- Searching, for anything */
 
-/* Not if w was stood down for a moment only, either: it counts again when it has left the list of the parked. */
+/* True, too, if w was stood down for a moment and no longer is: it counts again when it has been on the list of the parked. */
 static bool search_over(const struct worker *w)
 {
-    /* Relaxed, all: looked at again, under the lock, before parking. */
+    /* Relaxed, all: idle_sleep looks again, after a fence. */
     return load_relaxed(&w->pool->stopping) || is_down(w) || !load_relaxed(&w->counted);
 }
 
@@ -392,7 +392,9 @@ bool scopei_idle_search(struct worker *w, struct task *task)
     struct idle *idle = &w->pool->idle;
     bool woken = w->starting;
     w->starting = false;
-    if (!load_relaxed(&w->counted)) /* Relaxed: our own, unless it is set.  It is as we start. */
+    /* Relaxed: 0 stays, as only we set it now; 1 may be old, which search_end sees to.  Who is down already does not count: its core
+     * may be another's, so that it may take long to get to idle_sleep, and nobody else would be woken meanwhile. */
+    if (!load_relaxed(&w->counted) && !is_down(w))
         search_count(idle, w);
     while (!load_relaxed(&w->pool->stopping)) { /* Relaxed: as in idle_sleep. */
         if (search_spin(w, task)) {

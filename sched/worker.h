@@ -90,7 +90,7 @@ struct worker {
     uint16_t order[POOL_WORKERS_MAX]; /* the pool's workers by distance */
     pthread_t thread;                 /* of a worker of the pool's own */
     bool threaded;                    /* it has one */
-    bool starting;                    /* which counts as searching, but has not searched yet */
+    bool starting;                    /* which counts as searching, unless it was stood down since, but has not searched yet */
     struct lineage stay;              /* a guest's outermost run */
     struct chunk *chunks;             /* O: scope/join.c: memory of proxies, to be freed with the pool */
     void *groups[WORKER_GROUPS];      /* O: scope/join.c: memory for errors, likewise */

@@ -185,7 +185,7 @@ struct scope_strand scopei_call_begin(struct scope *s, const char *name)
         ;
     self->open = NULL;
     (void)forks_attend(w);
-    return (struct scope_strand){self->bottom, self};
+    return (struct scope_strand){self->bottom, (uintptr_t)self};
 }
 
 /* The typed call that began at `at` has ended.  open: as it was before. */

@@ -66,8 +66,8 @@ extern inline struct scopei_scope *scopei_scope_open(struct scopei_worker *w);
 extern inline void scopei_scope_drain(struct scopei_worker *w, struct scopei_scope *s);
 extern inline uint64_t scopei_word(const void *from, size_t size, size_t i);
 extern inline void scopei_words_put(struct scopei_slot *slot, const void *from, size_t size);
+extern inline struct scopei_worker *scopei_strand_worker(struct scope_strand strand);
 extern inline void scopei_words_get(const struct scopei_slot *slot, void *to, size_t size);
-extern inline void scopei_words_take(const struct scopei_slot *slot, void *to, size_t size);
 
 /* ------------------------------------------------------------------------------------------------------------- Scopes */
 

@@ -450,7 +450,8 @@ SCOPEI_INLINE int scope_fork2(struct scope *s, scope_fn *f, void *a, scope_fn *g
  *     ... in the body of a scope or in a task of it:   long r = fib_call(s, 40);
  *
  * SCOPE_TASK(result, name, argument) declares four functions.  result and argument are types of at most 32 bytes; pass more
- * by a pointer; if there is no argument, declare an int that nobody reads.
+ * by a pointer, to a local variable of the function that forks, say.  Fastest is an argument of at most 16 bytes without
+ * padding, as it goes in registers.  If there is no argument, declare an int that nobody reads.
  *   result name(struct scope_strand strand, argument a)       what you write: the task.  static inline lets compilers unroll it
  *   void name_fork(struct scope_strand *strand, argument a)   from here on, others may run name(..., a)
  *   result name_join(struct scope_strand *strand)             the result of the fork that was joined by nobody yet and is the
@@ -477,8 +478,8 @@ SCOPEI_INLINE int scope_fork2(struct scope *s, scope_fn *f, void *a, scope_fn *g
  * More than 4096 forks that wait to be joined: the next ones run at once; if there is no memory for the result of one, the scope
  * fails with SCOPE_ENOMEM. */
 struct scope_strand {
-    struct scopei_slot *at;       /* where the next fork goes */
-    struct scopei_worker *worker; /* whose deque it is */
+    struct scopei_slot *at; /* where the next fork goes */
+    uintptr_t worker; /* whose deque it is; no pointer, as gcc moves two of these as one vector, and waits likewise */
 };
 
 /* The innermost scope of a typed task. */
@@ -849,9 +850,14 @@ SCOPEI_INLINE int scope_run(scope_fn *body, void *arg)
 
 /* Forks: the words of a slot that a fork writes, and how its task is called. */
 
+SCOPEI_INLINE struct scopei_worker *scopei_strand_worker(struct scope_strand strand)
+{
+    return (struct scopei_worker *)strand.worker;
+}
+
 SCOPEI_INLINE struct scope *scope_of(struct scope_strand strand)
 {
-    return strand.worker->node->scope;
+    return scopei_strand_worker(strand)->node->scope;
 }
 
 SCOPEI_INLINE void scopei_words_get(const struct scopei_slot *slot, void *to, size_t size)
@@ -867,16 +873,6 @@ SCOPEI_INLINE void scopei_words_get(const struct scopei_slot *slot, void *to, si
     __builtin_memcpy(to, word, size);
 }
 
-/* The same by the owner of a task that nobody else may have any more.  More than two words are passed in memory, and copied at once: in
- * words, clang makes one copy more, which it reads before its parts have been put together (integrate: a third of its time). */
-SCOPEI_INLINE void scopei_words_take(const struct scopei_slot *slot, void *to, size_t size)
-{
-    if (size > 16)
-        __builtin_memcpy(to, slot->arg, size);
-    else
-        scopei_words_get(slot, to, size);
-}
-
 #ifdef __cplusplus
 #define SCOPEI_ASSERT(condition, text) static_assert(condition, text)
 #else
@@ -884,14 +880,20 @@ SCOPEI_INLINE void scopei_words_take(const struct scopei_slot *slot, void *to, s
 #endif
 
 /* What SCOPE_TASK declares besides the functions that its users know:
+ *   name_slot        a slot, with the argument as what it is.  A join that copied it would often load more at once than was stored
+ *                    at once, which processors do only when the stores have reached the cache
  *   name_run         what a thief calls: argument from the slot, result to the slot
  *   name_fork_slow   a request, or the deque is full
  *   name_join_slow   a request, or the task was published: it is run here, or its result is waited for */
 #define SCOPE_TASK(result, name, argument)                                                              \
+    struct __attribute__((may_alias)) name##_slot {                                                     \
+        uint64_t words[4];                                                                              \
+        argument arg;                                                                                   \
+    };                                                                                                  \
     SCOPEI_WARM result name(struct scope_strand scopei_strand, argument scopei_arg);                    \
     SCOPEI_WARM void name##_run(struct scopei_worker *scopei_w, struct scopei_slot *scopei_at)          \
     {                                                                                                   \
-        struct scope_strand scopei_strand = {scopei_w->bottom, scopei_w};                               \
+        struct scope_strand scopei_strand = {scopei_w->bottom, (uintptr_t)scopei_w};                    \
         struct scope *scopei_open = scopei_w->open;                                                     \
         argument scopei_arg;                                                                            \
         scopei_words_get(scopei_at, &scopei_arg, sizeof(scopei_arg));                                   \
@@ -907,7 +909,7 @@ SCOPEI_INLINE void scopei_words_take(const struct scopei_slot *slot, void *to, s
     }                                                                                                   \
     SCOPEI_COLD result name##_join_slow(struct scopei_slot *scopei_at, struct scopei_worker *scopei_w)  \
     {                                                                                                   \
-        struct scope_strand scopei_strand = {scopei_at, scopei_w};                                      \
+        struct scope_strand scopei_strand = {scopei_at, (uintptr_t)scopei_w};                           \
         struct scopei_slot *scopei_done = scopei_join_slow(scopei_w, scopei_at);                        \
         argument scopei_arg;                                                                            \
         if (scopei_done) {                                                                              \
@@ -922,8 +924,8 @@ SCOPEI_INLINE void scopei_words_take(const struct scopei_slot *slot, void *to, s
     {                                                                                                   \
         struct scopei_slot *scopei_at = scopei_strand->at;                                              \
         scopei_strand->at = scopei_at + 1;                                                              \
-        if (SCOPEI_UNLIKELY(!scopei_may_push(scopei_strand->worker, scopei_at))) {                      \
-            name##_fork_slow(scopei_at, scopei_strand->worker, scopei_arg);                             \
+        if (SCOPEI_UNLIKELY(!scopei_may_push(scopei_strand_worker(*scopei_strand), scopei_at))) {       \
+            name##_fork_slow(scopei_at, scopei_strand_worker(*scopei_strand), scopei_arg);              \
             return;                                                                                     \
         }                                                                                               \
         scopei_put(&scopei_at->function, (uint64_t)(uintptr_t)name##_run);                              \
@@ -932,11 +934,9 @@ SCOPEI_INLINE void scopei_words_take(const struct scopei_slot *slot, void *to, s
     SCOPEI_HOT result name##_join(struct scope_strand *scopei_strand)                                   \
     {                                                                                                   \
         struct scopei_slot *scopei_at = --scopei_strand->at;                                            \
-        argument scopei_arg;                                                                            \
-        if (SCOPEI_UNLIKELY(!scopei_may_pop(scopei_strand->worker, scopei_at)))                         \
-            return name##_join_slow(scopei_at, scopei_strand->worker);                                  \
-        scopei_words_take(scopei_at, &scopei_arg, sizeof(scopei_arg));                                  \
-        return name(*scopei_strand, scopei_arg);                                                        \
+        if (SCOPEI_UNLIKELY(!scopei_may_pop(scopei_strand_worker(*scopei_strand), scopei_at)))          \
+            return name##_join_slow(scopei_at, scopei_strand_worker(*scopei_strand));                   \
+        return name(*scopei_strand, ((const struct name##_slot *)(const void *)scopei_at)->arg);        \
     }                                                                                                   \
     SCOPEI_WARM result name##_call(struct scope *scopei_scope, argument scopei_arg)                     \
     {                                                                                                   \
@@ -944,14 +944,19 @@ SCOPEI_INLINE void scopei_words_take(const struct scopei_slot *slot, void *to, s
         bool scopei_called __attribute__((cleanup(scopei_must_return))) = true;                         \
         result scopei_result = name(scopei_strand, scopei_arg);                                         \
         scopei_called = false;                                                                          \
-        scopei_call_end(scopei_strand.worker, scopei_scope, scopei_strand.at);                          \
+        scopei_call_end(scopei_strand_worker(scopei_strand), scopei_scope, scopei_strand.at);           \
         return scopei_result;                                                                           \
     }                                                                                                   \
     SCOPEI_ASSERT(sizeof(result) <= SCOPEI_SIZE_MAX, "the result of " #name " has more than 32 bytes"); \
     SCOPEI_ASSERT(sizeof(argument) <= SCOPEI_SIZE_MAX, "the argument of " #name " has more than 32 bytes")
 #define SCOPEI_HOT static inline __attribute__((always_inline, unused))
 #define SCOPEI_WARM static inline __attribute__((unused))
+#if defined(__clang__) && defined(__x86_64__)
+#define SCOPEI_COLD \
+    static __attribute__((noinline, cold, unused, preserve_most)) /* what stays in registers is not saved for it */
+#else
 #define SCOPEI_COLD static __attribute__((noinline, cold, unused))
+#endif
 
 #define SCOPE_RESULT(result, name, argument)                                                                        \
     struct name##_result {                                                                                          \

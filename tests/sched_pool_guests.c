@@ -299,6 +299,47 @@ static void stood_down_counts_no_longer(void)
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
+/* Nor is one that is stood down while it runs a task, when it comes back from that. */
+static int runs_until_both_are_down(struct scope *s, void *arg)
+{
+    (void)s;
+    struct meeting *meeting = arg;
+    atomic_store(&meeting->first, 1);
+    await(&meeting->entered, 1);
+    await(&hold, 1);
+    return 0;
+}
+
+static int guest_beside_a_guest(struct scope *s, void *arg)
+{
+    struct meeting *meeting = arg;
+    await_stand_down();
+    CHECK(scope_spawn(s, runs_until_both_are_down, arg) == SCOPE_OK);
+    await(&meeting->entered, 1);
+    pthread_mutex_lock(&small->idle.lock); /* the worker can't park */
+    atomic_store(&hold, 1);
+    for (uint64_t end = scopei_now_ns() + 20000000u; scopei_now_ns() < end; sched_yield())
+        CHECK_EQ_INT(load_acquire(&small->idle.searching), 0);
+    pthread_mutex_unlock(&small->idle.lock);
+    atomic_store(&meeting->leave, 1);
+    return 0;
+}
+
+static void stood_down_in_a_task_does_not_count_again(void)
+{
+    if (!small_create(2))
+        return;
+    struct meeting meeting = {.first = 0};
+    pthread_t thread;
+    atomic_store(&hold, 0);
+    if (!CHECK(pthread_create(&thread, NULL, enters, &meeting) == 0))
+        return;
+    CHECK_EQ_INT(run_in_small(guest_beside_a_guest, &meeting), SCOPE_OK);
+    pthread_join(thread, NULL);
+    check_quiescent(small);
+    CHECK_EQ_INT(scope_pool_destroy(small), SCOPE_OK);
+}
+
 int main(void)
 {
     check_run("one_guest_runs_with_one_worker_less", one_guest_runs_with_one_worker_less);
@@ -306,5 +347,6 @@ int main(void)
     check_run("leaving_guest_gives_its_worker_back_awake", leaving_guest_gives_its_worker_back_awake);
     check_run("wake_up_of_a_stood_down_worker_goes_to_a_waiter", wake_up_of_a_stood_down_worker_goes_to_a_waiter);
     check_run("stood_down_counts_no_longer", stood_down_counts_no_longer);
+    check_run("stood_down_in_a_task_does_not_count_again", stood_down_in_a_task_does_not_count_again);
     return check_done();
 }

@@ -1,9 +1,10 @@
 #include "bench/knapsack/knapsack.h"
 #include "bench/taskscope.h"
 
+/* Two words, which go in registers. */
 struct search {
-    int item;
-    long room, value;
+    int item, room;
+    long value;
 };
 
 /* Returns how many tasks were forked here and below. */
@@ -15,14 +16,14 @@ static inline long search(struct scope_strand strand, struct search at)
         return 0;
     const struct knapsack_item *item = &knapsack_item[at.item];
     search_fork(&strand, (struct search){at.item + 1, at.room, at.value});
-    long forks = 1 + search(strand, (struct search){at.item + 1, at.room - item->weight, at.value + item->value});
+    long forks = 1 + search(strand, (struct search){at.item + 1, at.room - (int)item->weight, at.value + item->value});
     return search_join(&strand) + forks;
 }
 
 static int body(struct scope *s, void *arg)
 {
     (void)arg;
-    knapsack_forks = search_call(s, (struct search){.room = knapsack_room});
+    knapsack_forks = search_call(s, (struct search){.room = (int)knapsack_room});
     return 0;
 }
 
