@@ -2,16 +2,19 @@
 #include "scope/loop.h"
 
 /* A loop that nothing has to be done for when it is divided. */
-static int plain_run(struct scope *s, int (*run)(struct scope *s, struct part *part, struct scope_range *chunk),
-                     const void *what, struct scope_range range, size_t row)
+static struct loop plain_loop(int (*run)(struct scope *s, struct part *part, struct scope_range *chunk),
+                              const void *what, size_t row)
 {
-    struct loop loop = {.run = run, .what = what, .row = row, .stop = {LOOP_NO_STOP}};
-    struct part part = {.loop = &loop, .begin = range.begin, .end = range.end};
-    return scopei_loop_run(s, &part);
+    return (struct loop){.run = run, .what = what, .row = row, .stop = {LOOP_NO_STOP}};
+}
+
+static int plain_run(struct scope *s, struct loop *loop, size_t begin, size_t end)
+{
+    struct part part = {.loop = loop, .begin = begin, .end = end};
+    return scopei_loop_in(s, scopei_loop_run, &part);
 }
 
 struct loop_for {
-    struct scope_range range;
     scope_for_fn *body;
     void *arg;
 };
@@ -22,16 +25,11 @@ static int for_run(struct scope *s, struct part *part, struct scope_range *chunk
     return what->body(s, chunk->begin, chunk->end, what->arg);
 }
 
-static int for_work(struct scope *s, void *arg)
-{
-    const struct loop_for *what = arg;
-    return plain_run(s, for_run, what, what->range, LOOP_ALIGN);
-}
-
 int scope_for(struct scope *s, size_t begin, size_t end, scope_for_fn *body, void *arg)
 {
-    struct loop_for what = {{begin, end}, body, arg};
-    return body && begin <= end ? scopei_loop_in(s, for_work, &what) : SCOPE_EINVAL;
+    struct loop_for what = {body, arg};
+    struct loop loop = plain_loop(for_run, &what, LOOP_ALIGN);
+    return body && begin <= end ? plain_run(s, &loop, begin, end) : SCOPE_EINVAL;
 }
 
 /* ----------------------------------------------------------------------------------------- In two and three dimensions
@@ -99,13 +97,6 @@ static int for_3d_run(struct scope *s, struct part *part, struct scope_range *ch
     return 0;
 }
 
-static int for_3d_work(struct scope *s, void *arg)
-{
-    const struct loop_3d *what = arg;
-    const struct scope_range all = {0, range_length(what->range[0]) * what->plane};
-    return plain_run(s, for_3d_run, what, all, what->row);
-}
-
 /* Fills in the lengths.  False: a range is backwards, or there are too many items. */
 static bool box_init(struct loop_3d *what)
 {
@@ -124,24 +115,32 @@ static bool box_init(struct loop_3d *what)
            !__builtin_mul_overflow(range_length(what->range[0]), what->plane, &all);
 }
 
+static int boxes_run(struct scope *s, struct loop_3d *what)
+{
+    if (!box_init(what))
+        return SCOPE_EINVAL;
+    struct loop loop = plain_loop(for_3d_run, what, what->row);
+    return plain_run(s, &loop, 0, range_length(what->range[0]) * what->plane);
+}
+
 int scope_for_2d(struct scope *s, struct scope_range rows, struct scope_range columns, scope_for_2d_fn *body, void *arg)
 {
     struct loop_3d what = {.range = {{0, 1}, rows, columns}, .body_2d = body, .arg = arg};
-    return body && box_init(&what) ? scopei_loop_in(s, for_3d_work, &what) : SCOPE_EINVAL;
+    return body ? boxes_run(s, &what) : SCOPE_EINVAL;
 }
 
 int scope_for_3d(struct scope *s, struct scope_range planes, struct scope_range rows, struct scope_range columns,
                  scope_for_3d_fn *body, void *arg)
 {
     struct loop_3d what = {.range = {planes, rows, columns}, .body_3d = body, .arg = arg};
-    return body && box_init(&what) ? scopei_loop_in(s, for_3d_work, &what) : SCOPE_EINVAL;
+    return body ? boxes_run(s, &what) : SCOPE_EINVAL;
 }
 
 /* ---------------------------------------------------------------------------------------------------- Item by item */
 
 struct loop_each {
     char *array;
-    size_t count, size;
+    size_t size;
     scope_each_fn *body;
     void *arg;
 };
@@ -164,22 +163,17 @@ static int each_run(struct scope *s, struct part *part, struct scope_range *chun
     return 0;
 }
 
-static int each_work(struct scope *s, void *arg)
-{
-    const struct loop_each *what = arg;
-    return plain_run(s, each_run, what, (struct scope_range){0, what->count}, 0);
-}
-
 int scope_for_each(struct scope *s, void *array, size_t count, size_t size, scope_each_fn *body, void *arg)
 {
-    struct loop_each what = {array, count, size, body, arg};
-    return body && loop_array(array, count, size) ? scopei_loop_in(s, each_work, &what) : SCOPE_EINVAL;
+    struct loop_each what = {array, size, body, arg};
+    struct loop loop = plain_loop(each_run, &what, 0);
+    return body && loop_array(array, count, size) ? plain_run(s, &loop, 0, count) : SCOPE_EINVAL;
 }
 
 struct loop_map {
     const char *input;
     char *output;
-    size_t input_size, output_size, count;
+    size_t input_size, output_size;
     int *status;
     scope_map_fn *fn;
     void *arg;
@@ -200,19 +194,22 @@ static int map_run(struct scope *s, struct part *part, struct scope_range *chunk
 
 static int map_work(struct scope *s, void *arg)
 {
-    const struct loop_map *what = arg;
-    for (size_t i = 0; what->status && i < what->count; i++)
+    struct part *part = arg;
+    const struct loop_map *what = part->loop->what;
+    for (size_t i = 0; what->status && i < part->end; i++)
         what->status[i] = SCOPE_ECANCELED;
-    return plain_run(s, map_run, what, (struct scope_range){0, what->count}, 0);
+    return scopei_loop_run(s, part);
 }
 
 int scope_map(struct scope *s, const void *input, size_t input_size, void *output, size_t output_size, size_t count,
               int *status, scope_map_fn *fn, void *arg)
 {
-    struct loop_map what = {input, output, input_size, output_size, count, status, fn, arg};
+    struct loop_map what = {input, output, input_size, output_size, status, fn, arg};
+    struct loop loop = plain_loop(map_run, &what, 0);
+    struct part part = {.loop = &loop, .end = count};
     if (!fn || !loop_array(input, count, input_size) || !loop_array(output, count, output_size))
         return SCOPE_EINVAL;
-    return scopei_loop_in(s, map_work, &what);
+    return scopei_loop_in(s, map_work, &part);
 }
 
 /* ------------------------------------------------------------------------------------------------------------- Invoke */

@@ -495,7 +495,9 @@ static int loop_quiet(struct worker *w, struct scope *s, struct part *part)
     bool last = part->chunk == part_left(part) && part->begin < load_relaxed(&part->loop->stop); /* Relaxed: our own. */
     if (!last || w->said_any || part_hedges(w, part))
         return part_finish(w, s, part, DIVIDE_NOT, before);
-    return scope_cancelled(s) ? SCOPE_ECANCELED : chunk_run(s, part, part->end);
+    return scope_cancelled(s)
+               ? SCOPE_ECANCELED
+               : chunk_run(s, part, end + part->chunk); /* its end, without a load of both ends at once */
 }
 
 /* A loop of few items, of which half is offered at once to who may ask. */
@@ -528,9 +530,10 @@ static void loop_learn(struct worker *w, const struct part *part)
     likely_learn(w, part->divided && !part->assumed ? taken_ns : 0);
 }
 
-int scopei_loop_run(struct scope *s, struct part *part)
+int scopei_loop_run(struct scope *s, void *arg)
 {
     struct worker *w = worker_self();
+    struct part *part = arg;
     struct loop *loop = part->loop;
     size_t items = loop->items = part_left(part);
     if (items == 0)

@@ -72,8 +72,8 @@ static inline bool part_done(const struct part *part)
     return part->begin == part->end;
 }
 
-/* Runs all items of part, of which loop, begin, end and the algorithm's own fields are set.  Returns what the loop does. */
-int scopei_loop_run(struct scope *s, struct part *part);
+/* Runs all items of part, a struct part *, of which loop, begin, end and the algorithm's own fields are set.  Returns what the loop does. */
+int scopei_loop_run(struct scope *s, void *part);
 
 /* A chunk of the loop returned code, which is recorded in s; no other is to start.  Returns it. */
 int scopei_loop_fail(struct loop *loop, struct scope *s, int code, struct scope_range chunk);
