@@ -26,6 +26,16 @@ static int each(struct scope *s, void *arg)
     return parts->count == 1 ? one(s, parts->first) : scope_fork2(s, each, &left, each, &right);
 }
 
+static int combine(struct scope *s, void *arg)
+{
+    const struct strassen_rows *rows = arg;
+    struct strassen_rows half[2];
+    if (strassen_halves(rows, half))
+        return scope_fork2(s, combine, &half[0], combine, &half[1]);
+    strassen_combine(rows);
+    return 0;
+}
+
 static int multiply(struct scope *s, const struct product *p)
 {
     struct strassen_part part[7];
@@ -34,8 +44,11 @@ static int multiply(struct scope *s, const struct product *p)
         return 0;
     }
     strassen_split(p, part);
+    struct strassen_rows rows = strassen_all_rows(p, part);
     int status = each(s, &(struct parts){part, 7});
-    strassen_combine(p, part);
+    if (status == SCOPE_OK)
+        status = combine(s, &rows);
+    strassen_free(part);
     return status;
 }
 

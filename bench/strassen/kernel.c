@@ -42,7 +42,22 @@ void kernel_end(struct strassen_part *part)
     strassen_end(part);
 }
 
-void kernel_combine(const struct product *p, const struct strassen_part part[7])
+struct strassen_rows kernel_all_rows(const struct product *p, const struct strassen_part part[7])
 {
-    strassen_combine(p, part);
+    return strassen_all_rows(p, part);
+}
+
+bool kernel_halves(const struct strassen_rows *rows, struct strassen_rows half[2])
+{
+    return strassen_halves(rows, half);
+}
+
+void kernel_combine(const struct strassen_rows *rows)
+{
+    strassen_combine(rows);
+}
+
+void kernel_free(const struct strassen_part part[7])
+{
+    strassen_free(part);
 }

@@ -10,6 +10,19 @@ static void one(struct strassen_part *part)
     strassen_end(part);
 }
 
+static void combine(const struct strassen_rows *rows)
+{
+    struct strassen_rows half[2];
+    if (!strassen_halves(rows, half)) {
+        strassen_combine(rows);
+        return;
+    }
+#pragma omp task shared(half)
+    combine(&half[0]);
+    combine(&half[1]);
+#pragma omp taskwait
+}
+
 static void multiply(const struct product *p)
 {
     struct strassen_part part[7];
@@ -24,7 +37,9 @@ static void multiply(const struct product *p)
     }
     one(&part[6]);
 #pragma omp taskwait
-    strassen_combine(p, part);
+    struct strassen_rows rows = strassen_all_rows(p, part);
+    combine(&rows);
+    strassen_free(part);
 }
 
 static void run(void)

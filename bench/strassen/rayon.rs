@@ -22,8 +22,18 @@ struct Part {
     which: i32,
 }
 
+#[repr(C)]
+struct Rows {
+    product: *const Product,
+    part: *const [Part; 7],
+    begin: i64,
+    end: i64,
+}
+
 unsafe impl Send for Matrix {}
 unsafe impl Sync for Matrix {}
+unsafe impl Send for Rows {}
+unsafe impl Sync for Rows {}
 
 // kernel.c.
 extern "C" {
@@ -35,7 +45,10 @@ extern "C" {
     fn kernel_split(p: &Product, part: *mut [Part; 7]);
     fn kernel_begin(part: &mut Part);
     fn kernel_end(part: &mut Part);
-    fn kernel_combine(p: &Product, part: &[Part; 7]);
+    fn kernel_all_rows(p: &Product, part: &[Part; 7]) -> Rows;
+    fn kernel_halves(rows: &Rows, half: *mut [Rows; 2]) -> bool;
+    fn kernel_combine(rows: &Rows);
+    fn kernel_free(part: &[Part; 7]);
 }
 
 struct Strassen {
@@ -57,6 +70,16 @@ fn one(part: &mut Part, grain: i64) {
     unsafe { kernel_end(part) };
 }
 
+fn combine(rows: &Rows) {
+    let mut half = MaybeUninit::<[Rows; 2]>::uninit();
+    if unsafe { kernel_halves(rows, half.as_mut_ptr()) } {
+        let [near, far] = unsafe { half.assume_init() };
+        rayon::join(|| combine(&far), || combine(&near));
+    } else {
+        unsafe { kernel_combine(rows) };
+    }
+}
+
 fn multiply(p: &Product, grain: i64) {
     if p.n <= grain {
         return unsafe { kernel_leaf(p) };
@@ -72,7 +95,8 @@ fn multiply(p: &Product, grain: i64) {
             )
         },
     );
-    unsafe { kernel_combine(p, &part) };
+    combine(&unsafe { kernel_all_rows(p, &part) });
+    unsafe { kernel_free(&part) };
 }
 
 impl Problem for Strassen {

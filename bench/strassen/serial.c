@@ -14,7 +14,9 @@ static void multiply(const struct product *p)
         multiply(&part[i].product);
         strassen_end(&part[i]);
     }
-    strassen_combine(p, part);
+    struct strassen_rows rows = strassen_all_rows(p, part);
+    strassen_combine(&rows);
+    strassen_free(part);
 }
 
 static void run(void)

@@ -1,6 +1,6 @@
 /* Product of two N by N matrices by Strassen's seven products of half the size, each a task that also makes its
- * operands; their sums are made by whoever waited for them.  Up to GRAIN, matmul's kernel.  Each level allocates what
- * it needs.  Parameters: N, GRAIN (for which sizes see matrix_check_size). */
+ * operands; then their sums, in tasks of GRAIN rows.  Up to GRAIN, matmul's kernel.  Each level allocates
+ * what it needs.  Parameters: N, GRAIN (for which sizes see matrix_check_size). */
 #include "bench/matrix.h"
 
 #include <malloc.h>
@@ -9,6 +9,13 @@
 struct strassen_part {
     struct product product;
     int which;
+};
+
+/* Rows of the quarters of a result, which are sums of its seven products. */
+struct strassen_rows {
+    const struct product *product;
+    const struct strassen_part *part;
+    long begin, end;
 };
 
 /* An operand: the sum or difference of two quarters of a matrix (0 1 above 2 3), or one quarter. */
@@ -110,11 +117,30 @@ static inline void strassen_sum_row(const struct product *p, const struct strass
     }
 }
 
-/* The result from the seven products, which are freed. */
-static inline void strassen_combine(const struct product *p, const struct strassen_part part[7])
+/* Up to GRAIN rows. */
+static inline void strassen_combine(const struct strassen_rows *rows)
 {
-    for (long i = 0; i < p->n / 2; i++)
-        strassen_sum_row(p, part, i);
+    for (long i = rows->begin; i < rows->end; i++)
+        strassen_sum_row(rows->product, rows->part, i);
+}
+
+/* All rows of a product that its parts are combined to. */
+static inline struct strassen_rows strassen_all_rows(const struct product *p, const struct strassen_part part[7])
+{
+    return (struct strassen_rows){p, part, 0, p->n / 2};
+}
+
+/* False: so few are not divided. */
+static inline bool strassen_halves(const struct strassen_rows *rows, struct strassen_rows half[2])
+{
+    half[0] = half[1] = *rows;
+    half[0].end = half[1].begin = rows->begin + (rows->end - rows->begin) / 2;
+    return rows->end - rows->begin > strassen_grain;
+}
+
+/* Frees the seven products. */
+static inline void strassen_free(const struct strassen_part part[7])
+{
     for (int i = 0; i < 7; i++)
         free(part[i].product.c.at);
 }
@@ -124,13 +150,18 @@ static bool strassen_verify(void)
     return matrix_is_product(&strassen_whole);
 }
 
-/* Of seven products one is done by the spawner. */
+/* Of seven products, and of two halves of their sums, one is done by the spawner. */
+static uint64_t strassen_tasks_of(long n)
+{
+    uint64_t pieces = 1;
+    for (long rows = n / 2; rows > strassen_grain; rows /= 2)
+        pieces *= 2;
+    return n <= strassen_grain ? 0 : 6 + 7 * strassen_tasks_of(n / 2) + pieces - 1;
+}
+
 static uint64_t strassen_tasks(void)
 {
-    uint64_t count = 0;
-    for (long n = strassen_whole.n; n > strassen_grain; n /= 2)
-        count = 6 + 7 * count;
-    return count;
+    return strassen_tasks_of(strassen_whole.n);
 }
 
 #define STRASSEN(init_, run_)                                                                                         \

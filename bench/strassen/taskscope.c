@@ -3,6 +3,18 @@
 
 static int multiply(const struct product *p);
 
+static int combine(struct scope *s, void *arg)
+{
+    const struct strassen_rows *rows = arg;
+    struct strassen_rows half[2];
+    if (!strassen_halves(rows, half)) {
+        strassen_combine(rows);
+        return 0;
+    }
+    (void)scope_spawn_copy(s, combine, &half[0], sizeof(half[0]));
+    return combine(s, &half[1]);
+}
+
 static int one(struct scope *s, void *arg)
 {
     struct strassen_part *part = arg;
@@ -29,8 +41,11 @@ static int multiply(const struct product *p)
         return 0;
     }
     strassen_split(p, part);
+    struct strassen_rows rows = strassen_all_rows(p, part);
     int status = scope_run(seven, part);
-    strassen_combine(p, part);
+    if (status == SCOPE_OK)
+        status = scope_run(combine, &rows);
+    strassen_free(part);
     return status;
 }
 

@@ -12,6 +12,15 @@ static void one(strassen_part &part)
     strassen_end(&part);
 }
 
+static void combine(const strassen_rows &rows)
+{
+    strassen_rows half[2];
+    if (strassen_halves(&rows, half))
+        tbb::parallel_invoke([&half] { combine(half[0]); }, [&half] { combine(half[1]); });
+    else
+        strassen_combine(&rows);
+}
+
 static void multiply(const product &p)
 {
     strassen_part part[7];
@@ -23,7 +32,8 @@ static void multiply(const product &p)
     tbb::parallel_invoke([&part] { one(part[0]); }, [&part] { one(part[1]); }, [&part] { one(part[2]); },
                          [&part] { one(part[3]); }, [&part] { one(part[4]); }, [&part] { one(part[5]); },
                          [&part] { one(part[6]); });
-    strassen_combine(&p, part);
+    combine(strassen_all_rows(&p, part));
+    strassen_free(part);
 }
 
 static void run(void)

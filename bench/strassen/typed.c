@@ -1,7 +1,20 @@
 #include "bench/strassen/strassen.h"
 #include "bench/taskscope.h"
 
+SCOPE_TASK(int, combine, const struct strassen_rows *);
 SCOPE_TASK(int, one, struct strassen_part *);
+
+static inline int combine(struct scope_strand strand, const struct strassen_rows *rows)
+{
+    struct strassen_rows half[2];
+    if (!strassen_halves(rows, half)) {
+        strassen_combine(rows);
+        return 0;
+    }
+    combine_fork(&strand, &half[0]);
+    (void)combine(strand, &half[1]);
+    return combine_join(&strand);
+}
 
 static inline int multiply(struct scope_strand strand, const struct product *p)
 {
@@ -16,7 +29,9 @@ static inline int multiply(struct scope_strand strand, const struct product *p)
     (void)one(strand, &part[6]);
     for (int i = 0; i < 6; i++)
         (void)one_join(&strand);
-    strassen_combine(p, part);
+    struct strassen_rows rows = strassen_all_rows(p, part);
+    (void)combine(strand, &rows);
+    strassen_free(part);
     return 0;
 }
 
