@@ -1,4 +1,4 @@
-/* Sleeping and waking.
+/* Sleeping and waking: the list of parked workers, and whom to wake.  What they do before they park is in search.c.
  *
  * An idle worker first searches: it looks at every other worker, and asks them to publish, for about the time that a
  * wake-up would cost.  Then it parks.  A worker that waits for a scope does the same with the tasks of that scope (it
@@ -49,23 +49,14 @@
  * waiter's, that has just woken; and while it counts publishers wake nobody else.  What they have left to it before it sees to when
  * it runs. */
 #include "sched/idle.h"
-#include "sched/seed.h"
-
-/* How often a searcher looks at the clock and repeats its requests, in rounds over all workers. */
-#define ROUNDS_PER_REQUEST 32
 
 /* ------------------------------------------------------------------------------- The list of parked workers, under lock */
-
-static bool is_down(const struct worker *w)
-{
-    return load_relaxed(&w->stood_down) != 0; /* Relaxed: written under the lock that we hold, or a hint. */
-}
 
 static struct atomic_u64 *parked_counter(struct idle *idle, const struct worker *w)
 {
     if (w->goal)
         return &idle->waiting;
-    return is_down(w) || w->principals ? NULL : &idle->sleeping;
+    return worker_is_down(w) || w->principals ? NULL : &idle->sleeping;
 }
 
 /* Relaxed, in count and uncount: the lock orders writers; readers look only after a fence of their own. */
@@ -91,8 +82,7 @@ static void recount(struct idle *idle, struct worker *w, struct atomic_u64 *befo
     }
 }
 
-/* w counts as searching from now on: said by itself when it begins, or under the lock when it has left the list or was chosen to be woken. */
-static void search_count(struct idle *idle, struct worker *w)
+void scopei_search_count(struct idle *idle, struct worker *w)
 {
     /* Relaxed, both: if who stands w down subtracts before it has added, searching is far too much for a moment, and so it is taken: w is
      * about to search. */
@@ -100,9 +90,7 @@ static void search_count(struct idle *idle, struct worker *w)
     store_relaxed(&w->counted, 1);
 }
 
-/* And no longer: said by itself, or under the lock by who stands it down, as its core may be that one's now, so that it does not run for
- * long, and nobody else would be woken meanwhile.  True: it has counted until now. */
-static bool search_uncount(struct idle *idle, struct worker *w)
+bool scopei_search_uncount(struct idle *idle, struct worker *w)
 {
     bool counted = load_relaxed(&w->counted) && exchange_relaxed(&w->counted, 0); /* Relaxed: as above. */
     if (counted)
@@ -110,36 +98,25 @@ static bool search_uncount(struct idle *idle, struct worker *w)
     return counted;
 }
 
-/* w has found a task.  If somebody else has taken its count off he is done with that, too, when this returns: otherwise w would take
- * itself for another one, who looks for what was published meanwhile. */
-static void search_end(struct idle *idle, struct worker *w)
-{
-    if (search_uncount(idle, w))
-        return;
-    pthread_mutex_lock(&idle->lock);
-    pthread_mutex_unlock(&idle->lock);
-}
-
 /* Adds change to the reasons for w to be down; while it is, its deputy may not run either. */
 static void stand(struct idle *idle, struct worker *w, int change)
 {
-    bool before = is_down(w);
+    bool before = worker_is_down(w);
     struct atomic_u64 *counter = parked_counter(idle, w);
     store_relaxed(&w->stood_down, load_relaxed(&w->stood_down) + (uint64_t)(int64_t)change); /* Relaxed: as above. */
     recount(idle, w, counter);
-    if (is_down(w))
-        (void)search_uncount(idle, w);
-    if (w->handed_over && before != is_down(w))
+    if (worker_is_down(w))
+        (void)scopei_search_uncount(idle, w);
+    if (w->handed_over && before != worker_is_down(w))
         stand(idle, w->deputy, change);
 }
 
-/* w's deputy may run tasks from now on, or no longer. */
-static void hand(struct idle *idle, struct worker *w, bool over)
+void scopei_idle_hand(struct idle *idle, struct worker *w, bool over)
 {
     if (w->handed_over == over)
         return;
     w->handed_over = over;
-    if (!is_down(w))
+    if (!worker_is_down(w))
         stand(idle, w->deputy, over ? -1 : 1);
 }
 
@@ -165,29 +142,26 @@ static void list_remove(struct idle *idle, struct worker *w)
     if (w->park_next)
         w->park_next->park_prev = w->park_prev;
     if (w->goal)
-        hand(idle, w->home, false);
+        scopei_idle_hand(idle, w->home, false);
     w->parked = false;
     w->goal = NULL;
 }
 
-/* Enters w in the list.  Under the same lock its own count goes, as from then on it may be given another one by who wakes it. */
-static void park_announce(struct idle *idle, struct worker *w, const struct goal *goal)
+void scopei_park_announce(struct idle *idle, struct worker *w, const struct goal *goal)
 {
     pthread_mutex_lock(&idle->lock);
     list_add(idle, w, goal);
-    (void)search_uncount(idle, w); /* ordered by the fence in scopei_request_all */
+    (void)scopei_search_uncount(idle, w); /* ordered by the fence in scopei_request_all */
     pthread_mutex_unlock(&idle->lock);
 }
 
-/* Takes w off the list, if nobody who wakes it has done so already.  An idle worker counts as searching from the same moment
- * on, as whoever sees nobody idle leaves its tasks private.  Returns whether somebody has done so. */
-static bool park_withdraw(struct idle *idle, struct worker *w)
+bool scopei_park_withdraw(struct idle *idle, struct worker *w)
 {
     pthread_mutex_lock(&idle->lock);
     bool chosen = !w->parked;
     if (!chosen) {
-        if (!w->goal && !is_down(w))
-            search_count(idle, w);
+        if (!w->goal && !worker_is_down(w))
+            scopei_search_count(idle, w);
         list_remove(idle, w);
     }
     pthread_mutex_unlock(&idle->lock);
@@ -212,9 +186,9 @@ static enum choice choice_of(const struct worker *w, const struct lineage *node)
         const struct worker *home = w->home;
         if (node && scopei_task_allowed(node, w->goal))
             return home->handed_over && !home->deputy->parked ? CHOICE_RIVAL : CHOICE_WAITER;
-        return home->spare_allowed && !is_down(home) ? CHOICE_STARTER : CHOICE_NONE;
+        return home->spare_allowed && !worker_is_down(home) ? CHOICE_STARTER : CHOICE_NONE;
     }
-    return is_down(w) ? CHOICE_NONE : w->principals ? CHOICE_DEPUTY : CHOICE_SLEEPER;
+    return worker_is_down(w) ? CHOICE_NONE : w->principals ? CHOICE_DEPUTY : CHOICE_SLEEPER;
 }
 
 /* The parked worker to wake for a task of node, not except; among equals the most recently parked.  NULL: none. */
@@ -270,7 +244,7 @@ bool scopei_idle_wake(struct scope_pool *pool, const struct lineage *node, const
     struct worker *w = choose(idle, node, except, &choice);
     if (w) {
         if (!w->goal)
-            search_count(idle, w);
+            scopei_search_count(idle, w);
         if (choice == CHOICE_STARTER)
             w->home->spare_wanted = true;
         list_remove(idle, w);
@@ -294,233 +268,6 @@ void scopei_idle_wake_all(struct scope_pool *pool)
     for (struct worker *w = pool->idle.parked; w; w = w->park_next)
         (void)scopei_unpark(&w->parker);
     pthread_mutex_unlock(&pool->idle.lock);
-}
-
-/* --------------------------------------------------------------------------------------------- Searching, for anything */
-
-/* True, too, if w was stood down for a moment and no longer is: it counts again when it has been on the list of the parked. */
-static bool search_over(const struct worker *w)
-{
-    /* Relaxed, all: idle_sleep looks again, after a fence. */
-    return load_relaxed(&w->pool->stopping) || is_down(w) || !load_relaxed(&w->counted);
-}
-
-static bool search_try(struct worker *w, struct task *task)
-{
-    return !search_over(w) && w->pool->hooks->ready(w) && scopei_find(w, NULL, task);
-}
-
-/* How long w searches, or looks for something to help with, before it sleeps.  With a seed: not at all, or up to twice as
- * long. */
-static uint64_t patience_ns(struct worker *w)
-{
-    if (seeded(w))
-        return seed_chance(w, 2) ? 0 : scopei_seed_draw(w, 2ul * SPIN_NS);
-    return w->pool->spin_ns;
-}
-
-static bool search_spin(struct worker *w, struct task *task)
-{
-    struct scope_pool *pool = w->pool;
-    if (search_try(w, task))
-        return true;
-    if (search_over(w))
-        return false;
-    scopei_request_all(w);
-    /* Relaxed: how many search at once is a matter of taste. */
-    uint64_t patience = load_relaxed(&pool->idle.searching) > pool->spinners ? 0 : patience_ns(w);
-    if (patience == 0)
-        return search_try(w, task);
-    uint64_t end = scopei_now_ns() + patience;
-    for (unsigned round = 1; !search_try(w, task); round++) {
-        if (search_over(w))
-            return false;
-        if (round % ROUNDS_PER_REQUEST == 0) {
-            if (scopei_now_ns() > end)
-                return false;
-            scopei_request_all(w);
-        }
-        os_pause();
-    }
-    return true;
-}
-
-/* A worker has stopped searching or helping, since it has found a task.  woken: somebody chose it to be woken.  Such a one wakes more, so that
- * many are soon awake, but not if many are on their way: if each task is short they come too late. */
-static void won(struct worker *w, bool woken)
-{
-    struct idle *idle = &w->pool->idle;
-    /* pairs with: scopei_request_all, scopei_idle_notify; who sleeps by now, and what was published for us to find, is seen below */
-    fence_seq_cst();
-    if (!(load_relaxed(&idle->sleeping) + load_relaxed(&idle->waiting))) /* Relaxed: ordered by the fence. */
-        return;
-    uint64_t searching = load_relaxed(&idle->searching); /* Relaxed: as above.  Others poison and wake by themselves. */
-    if (searching == 0)
-        scopei_request_all(w);
-    if (searching < 2 || (woken && searching < w->pool->spinners))
-        scopei_pass_on(w, 2);
-}
-
-/* With a seed it may wake without a cause, as any sleeper may. */
-static void park(struct worker *w)
-{
-    seed_rest(w);
-    if (!seed_chance(w, 8))
-        scopei_park(&w->parker);
-}
-
-/* Parks a worker.  Returns whether somebody chose it to be woken. */
-static bool idle_sleep(struct worker *w)
-{
-    struct scope_pool *pool = w->pool;
-    park_announce(&pool->idle, w, NULL);
-    seed_rest(w);
-    scopei_request_all(w);
-    /* After the fence: who has relied on us may have stood us down before it.  Whoever does so later counts for us. */
-    bool down = is_down(w);
-    bool work = scopei_findable(w, NULL);
-    if (work && down)
-        scopei_pass_on(w, 1); /* a wake-up may have been meant for us, even if we gave up our count when we withdrew */
-    /* Relaxed: threads_stop sets it before it takes the lock to wake who is on the list. */
-    if (!(work && !down && pool->hooks->ready(w)) && !load_relaxed(&pool->stopping))
-        park(w);
-    return park_withdraw(&pool->idle, w);
-}
-
-bool scopei_idle_search(struct worker *w, struct task *task)
-{
-    struct idle *idle = &w->pool->idle;
-    bool woken = w->starting;
-    w->starting = false;
-    /* Relaxed: 0 stays, as only we set it now; 1 may be old, which search_end sees to.  Who is down already does not count: its core
-     * may be another's, so that it may take long to get to idle_sleep, and nobody else would be woken meanwhile. */
-    if (!load_relaxed(&w->counted) && !is_down(w))
-        search_count(idle, w);
-    while (!load_relaxed(&w->pool->stopping)) { /* Relaxed: as in idle_sleep. */
-        if (search_spin(w, task)) {
-            seed_rest(w);
-            search_end(idle, w); /* ordered by the fence in won */
-            won(w, woken);
-            return true;
-        }
-        woken = idle_sleep(w);
-    }
-    (void)search_uncount(idle, w); /* nobody counts on us any more */
-    return false;
-}
-
-/* --------------------------------------------------------------------------------------------- Helping, one scope */
-
-static bool help_try(struct worker *w, const struct goal *goal, struct task *task)
-{
-    return w->pool->hooks->ready(w) && scopei_find(w, goal, task);
-}
-
-static bool help_spin(struct worker *w, const struct atomic_u64 *pending, const struct goal *goal, struct task *task)
-{
-    uint64_t end = 0;
-    for (unsigned round = 0; load_relaxed(pending); round++) { /* Relaxed: scopei_idle_help looks again. */
-        if (help_try(w, goal, task))
-            return true;
-        if (round % ROUNDS_PER_REQUEST == 0) {
-            scopei_request_all(w);
-            uint64_t now = scopei_now_ns();
-            if (end == 0)
-                end = now + patience_ns(w);
-            else if (now >= end)
-                break;
-        }
-        os_pause();
-    }
-    return false;
-}
-
-/* Starts a spare for w, which waits, at the first time that there is something for it to do. */
-static void spare_start(struct worker *w)
-{
-    struct idle *idle = &w->pool->idle;
-    struct worker *home = w->home;
-    pthread_mutex_lock(&idle->lock);
-    bool allowed = home->spare_allowed && !is_down(home), wanted = home->spare_wanted;
-    pthread_mutex_unlock(&idle->lock);
-    if (!allowed || !(wanted || scopei_findable(w, NULL) || seed_chance(w, 4)))
-        return;
-    struct worker *spare = scopei_spare_start(home);
-    pthread_mutex_lock(&idle->lock);
-    home->spare_allowed = false; /* should it have failed, we go without */
-    home->deputy = spare;
-    pthread_mutex_unlock(&idle->lock);
-}
-
-/* w, which waits and is about to park, lets its deputy run. */
-static void hand_over(struct worker *w)
-{
-    struct idle *idle = &w->pool->idle;
-    struct worker *home = w->home;
-    spare_start(w);
-    pthread_mutex_lock(&idle->lock);
-    bool handed = home->deputy && w->parked;
-    bool owed = home->spare_wanted && w->parked; /* woken to start one */
-    if (handed)
-        hand(idle, home, true);
-    if (owed)
-        home->spare_wanted = false;
-    pthread_mutex_unlock(&idle->lock);
-    if (handed ||
-        owed) { /* the deputy parked without asking anybody or looking; or there is none, and others have to run it */
-        scopei_request_all(w);
-        scopei_pass_on(w, 1);
-    }
-}
-
-/* w no longer waits.  If it was woken to start a spare and has not, the task is left to others. */
-static void starter_leaves(struct worker *w)
-{
-    if (!w->home->spare_wanted) /* set only while it is parked, under the lock that it has taken since */
-        return;
-    w->home->spare_wanted = false;
-    scopei_request_all(w);
-    scopei_pass_on(w, 1);
-}
-
-/* Parks a worker that counts as helping, until there may be a task of goal, or pending is 0. */
-static void help_sleep(struct worker *w, const struct atomic_u64 *pending, const struct goal *goal)
-{
-    struct scope_pool *pool = w->pool;
-    park_announce(&pool->idle, w, goal);
-    seed_rest(w);
-    (void)sub_relaxed(&pool->idle.helping, 1); /* Relaxed: ordered by the fence in scopei_request_all. */
-    scopei_request_all(w);
-    /* Relaxed: who takes pending to 0 unparks us afterwards, so this is only to save a sleep. */
-    if (load_relaxed(pending) != 0 && !(pool->hooks->ready(w) && scopei_findable(w, goal))) {
-        hand_over(w);
-        park(w);
-    }
-    (void)add_relaxed(&pool->idle.helping, 1); /* Relaxed: as all counters. */
-    (void)park_withdraw(&pool->idle, w);
-}
-
-bool scopei_idle_help(struct worker *w, const struct atomic_u64 *pending, const struct goal *goal, struct task *task)
-{
-    struct idle *idle = &w->pool->idle;
-    bool counted = false;
-    while (load_acquire(pending)) { /* pairs with: scopei_node_done, scopei_forked_done */
-        if (!counted)
-            (void)add_relaxed(&idle->helping, 1); /* Relaxed: as all counters. */
-        counted = true;
-        if (help_spin(w, pending, goal, task)) {
-            seed_rest(w);
-            (void)sub_relaxed(&idle->helping, 1); /* Relaxed: ordered by the fence in won. */
-            won(w, false);
-            return true;
-        }
-        if (load_relaxed(pending)) /* Relaxed: a hint, as in help_spin. */
-            help_sleep(w, pending, goal);
-    }
-    if (counted)
-        (void)sub_relaxed(&idle->helping, 1); /* Relaxed: as all counters. */
-    starter_leaves(w);
-    return false;
 }
 
 /* ---------------------------------------------------------------------------------------------------------- Guests */

@@ -1,6 +1,7 @@
 /* A worker's slow paths, its waiting, and the loop of the pool's own threads. */
 #include "sched/worker.h"
 #include "sched/idle.h"
+#include "sched/search.h"
 #include "sched/seed.h"
 
 /* A deep task that nobody would take is published at most once in this time, or idle workers would drag every spawn of a
@@ -164,7 +165,7 @@ void scopei_wait(struct worker *w, const struct atomic_u64 *pending, const struc
         publish(w, deque_private(d));
     else if (!scopei_deque_starved(d)) /* perhaps nobody was told of it: scopei_offer */
         scopei_idle_notify(w->pool, (const struct lineage *)w->node);
-    while (scopei_idle_help(w, pending, goal, &task))
+    while (scopei_help(w, pending, goal, &task))
         w->pool->hooks->execute(w, &task);
 }
 
@@ -188,6 +189,6 @@ static void work_on(struct worker *w, const struct task *task)
 void scopei_work(struct worker *w)
 {
     struct task task;
-    while (scopei_idle_search(w, &task))
+    while (scopei_search(w, &task))
         work_on(w, &task);
 }

@@ -58,7 +58,7 @@ struct worker {
     struct atomic_ptr top;              /* struct scope *: frames for scopes below it are open.  P: anybody reads */
     struct scope *fresh;                /* frames below it have been used before */
     uint64_t said_any;                  /* said is not empty */
-    struct said said;                   /* scope/error.c: by the task that runs now */
+    struct said said;                   /* scope/said.c: by the task that runs now */
     bool completing;                    /* scope/policy.c: its task has ended, and on_complete is asked */
     struct scope *scopes;               /* I: frames for open scopes, a stack */
     struct proxy *proxies;              /* scope/join.c: free ones */
@@ -90,10 +90,10 @@ struct worker {
     uint16_t order[POOL_WORKERS_MAX]; /* the pool's workers by distance */
     pthread_t thread;                 /* of a worker of the pool's own */
     bool threaded;                    /* it has one */
-    bool starting;                    /* which counts as searching, unless it was stood down since, but has not searched yet */
-    struct lineage stay;              /* a guest's outermost run */
-    struct chunk *chunks;             /* O: scope/join.c: memory of proxies, to be freed with the pool */
-    void *groups[WORKER_GROUPS];      /* O: scope/join.c: memory for errors, likewise */
+    bool starting;        /* which counts as searching, unless it was stood down since, but has not searched yet */
+    struct lineage stay;  /* a guest's outermost run */
+    struct chunk *chunks; /* O: scope/join.c: memory of proxies, to be freed with the pool */
+    void *groups[WORKER_GROUPS]; /* O: scope/join.c: memory for errors, likewise */
 
     /* Anybody */
     alignas(CACHE_LINE) struct parker parker;

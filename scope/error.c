@@ -6,7 +6,6 @@
  * enclosing one wants it; without memory that one has the code alone. */
 #include "scope/scope.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,11 +41,11 @@ void scopei_errors_retain(struct scope_errors *errors)
 }
 
 /* Without recursion, as groups can be nested as deeply as scopes. */
-static void group_release(struct scope_errors *errors)
+void scopei_errors_drop(struct scope_errors *errors)
 {
     struct group *todo = NULL;
     while (errors || todo) {
-        if (errors && sub_acq_rel(&group_of(errors)->references, 1) == 1) { /* pairs with: group_release */
+        if (errors && sub_acq_rel(&group_of(errors)->references, 1) == 1) { /* pairs with: scopei_errors_drop */
             group_of(errors)->next = todo;
             todo = group_of(errors);
         }
@@ -61,127 +60,6 @@ static void group_release(struct scope_errors *errors)
             free(done);
         }
     }
-}
-
-/* In told.places, above a bit for each place. */
-enum {
-    TOLD_FIRST = 1 << SCOPE_ERRORS_KEPT,          /* scope_fail was the first to cancel the scope */
-    TOLD_RETURNED = 1 << (SCOPE_ERRORS_KEPT + 1), /* said.inner began as this, so its SCOPE_ERROR tells it again */
-    TOLD = 1 << (SCOPE_ERRORS_KEPT + 2)           /* always */
-};
-static_assert(SCOPE_ERRORS_KEPT + 3 <= 16, "scope_fork2 passes 16 bits");
-
-static void told_add(struct told *to, struct told told)
-{
-    if (!told.scope)
-        return;
-    if (to->scope != told.scope)
-        *to = (struct told){.scope = told.scope};
-    to->code = told.code;
-    to->places |= told.places;
-}
-
-static bool said_anything(const struct said *said)
-{
-    return said->own.scope || said->outer.scope || said->inner;
-}
-
-static void said_drop(struct said *said)
-{
-    if (said->inner)
-        group_release(said->inner);
-    *said = (struct said){0};
-}
-
-struct said scopei_said_save(struct worker *w)
-{
-    struct said said = w->said;
-    w->said = (struct said){0};
-    w->said_any = 0;
-    return said;
-}
-
-void scopei_said_restore(struct worker *w, struct said said)
-{
-    said_drop(&w->said);
-    w->said = said;
-    w->said_any = said_anything(&said);
-}
-
-/* errors: of the inner scope that failed last. */
-static void said_inner(struct said *said, struct scope_errors *errors)
-{
-    if (said->inner)
-        group_release(said->inner);
-    said->inner = errors;
-    said->own.places &= ~(unsigned)TOLD_RETURNED;
-    said->outer.places &= ~(unsigned)TOLD_RETURNED;
-}
-
-/* What was said later comes to what was said before. */
-static void said_merge(struct said *said, struct said later)
-{
-    if (later.inner)
-        said_inner(said, later.inner);
-    told_add(&said->own, later.own);
-    told_add(&said->outer, later.outer);
-}
-
-void scopei_said_aside(struct worker *w, struct said *past)
-{
-    said_merge(past, scopei_said_save(w));
-}
-
-void scopei_said_back(struct worker *w, struct said *past)
-{
-    if (!said_anything(past))
-        return;
-    scopei_said_aside(w, past);
-    scopei_said_restore(w, *past);
-}
-
-void scopei_said_add(struct worker *w, struct said said)
-{
-    said_merge(&w->said, said);
-    w->said_any = said_anything(&w->said);
-}
-
-void scopei_error_inner(struct worker *w, struct scope_errors *errors)
-{
-    said_inner(&w->said, errors);
-    w->said_any = 1;
-}
-
-/* True if a task that returns code has told it before. */
-static bool told_same(const struct told *told, const struct scope_errors *inner, int code)
-{
-    bool nested = code == SCOPE_ERROR && told->places & TOLD_RETURNED && inner && inner->total == 1;
-    return told->scope && (told->code == code || nested);
-}
-
-struct said scopei_said_outward(struct worker *w, const struct scope *s, const int *code)
-{
-    struct said said = {.inner = NULL};
-    struct told told = w->said.outer;
-    if (code && told_same(&told, w->said.inner, *code))
-        told.places |= TOLD_RETURNED;
-    else if (code)
-        told.places &= ~(unsigned)TOLD_RETURNED;
-    if (told.scope == load_relaxed_ptr(&s->parent)) /* Relaxed: our own word. */
-        said.own = told;
-    else
-        said.outer = told;
-    w->said.outer = (struct told){.scope = NULL};
-    if (!code) {
-        said.inner = w->said.inner;
-        w->said.inner = NULL;
-    }
-    return said;
-}
-
-void scopei_errors_drop(struct scope_errors *errors)
-{
-    group_release(errors);
 }
 
 /* --------------------------------------------------------------------------------------------------------- Recording */
@@ -266,7 +144,7 @@ static struct scope_error *told_resolve(struct scope *s, const struct told *told
 static void said_record(struct scope *s, struct said *said, struct scope_error *error, int code, uint64_t index,
                         const struct scope_task *task)
 {
-    if (!error && !told_same(&said->own, said->inner, code))
+    if (!error && !scopei_told_same(&said->own, said->inner, code))
         error = error_at(s, error_record(s, code, index, task));
     if (error && code == SCOPE_ERROR && !error->nested) {
         error->nested = said->inner;
@@ -278,7 +156,7 @@ void scopei_error_policy(struct worker *w, struct scope *s, int code)
 {
     struct said said = scopei_said_save(w);
     said_record(s, &said, told_error(&said.own, code), code, SCOPE_INDEX_BODY, NULL);
-    said_drop(&said);
+    scopei_said_drop(&said);
 }
 
 void scopei_error_returned(struct worker *w, struct scope *s, int code, uint64_t index, const struct scope_task *task)
@@ -299,7 +177,7 @@ void scopei_error_returned(struct worker *w, struct scope *s, int code, uint64_t
         if (body || scope_policy(s) == SCOPE_FAIL_FAST)
             (void)scopei_cancel(s, body ? SCOPE_REASON_BODY : SCOPE_REASON_SIBLING, &by);
     }
-    said_drop(&said);
+    scopei_said_drop(&said);
 }
 
 /* Remembers what w's running task has told s, its own scope or one around it; first: and so cancelled it. */
@@ -308,7 +186,7 @@ static void said_note(struct worker *w, struct scope *s, int code, uint64_t plac
     struct told told = {.scope = s, .code = code, .places = TOLD | (first ? TOLD_FIRST : 0)};
     if (place < SCOPE_ERRORS_KEPT)
         told.places |= 1u << place;
-    told_add(worker_scope(w) == s ? &w->said.own : &w->said.outer, told);
+    scopei_told_add(worker_scope(w) == s ? &w->said.own : &w->said.outer, told);
     w->said_any = 1;
 }
 
@@ -338,7 +216,7 @@ static int fail(struct scope *s, const char *file, int line, int code, const cha
 
 void scopei_error_items(struct worker *w, struct scope *s, int code, struct scope_range items)
 {
-    if (!told_error(&w->said.own, code) && !told_same(&w->said.own, w->said.inner, code))
+    if (!told_error(&w->said.own, code) && !scopei_told_same(&w->said.own, w->said.inner, code))
         (void)scope_fail_at(s, NULL, 0, code, NULL);
     struct scope_error *error = told_error(&w->said.own, code);
     if (!error)
@@ -502,7 +380,7 @@ int scopei_error_outcome(struct scope *s, int body_code, struct scope_report *re
     *kept = status == SCOPE_ERROR && load_relaxed_ptr(&s->parent) ? group_keep(errors) : NULL;
     if (total && !report) {
         for (uint64_t i = 0; i < errors->kept; i++)
-            group_release(errors->errors[i].nested);
+            scopei_errors_drop(errors->errors[i].nested);
         memset(errors, 0, sizeof(*errors));
     }
     scope_reset(s);

@@ -351,7 +351,7 @@ void scopei_forked_done(const struct task *task)
 {
     const struct node *origin = (const struct node *)(uintptr_t)task->word[TASK_LINEAGE];
     struct worker *owner = origin->owner;
-    /* pairs with: scopei_task_allowed, scopei_idle_help.  The result is visible; nobody touches the slot afterwards. */
+    /* pairs with: scopei_task_allowed, scopei_help.  The result is visible; nobody touches the slot afterwards. */
     store_release(&forked_slot(task)->word[TASK_META], 0);
     (void)scopei_unpark(&owner->parker);
 }

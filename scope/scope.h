@@ -19,6 +19,8 @@
 #include "sched/timer.h"
 #include "scope/taskscope.h"
 
+#include <assert.h>
+
 #define BIAS ((uint64_t)1 << 62)
 
 /* As many scopes as can be open on one worker's stack at once: with any real body an 8 MiB stack holds about as many. */
@@ -312,13 +314,23 @@ struct words {
 };
 struct words scopei_words(const struct scope *s);
 
-/* ----------------------------------------------------------------------------------------------------------- error.c */
+/* ------------------------------------------------------------------------------------------------------------ said.c */
 
-/* True if the task that has just returned code said anything that scopei_error_returned must see to. */
-static inline bool error_said(const struct worker *w, int code)
-{
-    return code != 0 || w->said_any;
-}
+/* In told.places, above a bit for each place. */
+enum {
+    TOLD_FIRST = 1 << SCOPE_ERRORS_KEPT,          /* scope_fail was the first to cancel the scope */
+    TOLD_RETURNED = 1 << (SCOPE_ERRORS_KEPT + 1), /* said.inner began as this, so its SCOPE_ERROR tells it again */
+    TOLD = 1 << (SCOPE_ERRORS_KEPT + 2)           /* always */
+};
+static_assert(SCOPE_ERRORS_KEPT + 3 <= 16, "scope_fork2 passes 16 bits");
+
+/* Adds a word to those of the same scope; one to another scope takes their place. */
+void scopei_told_add(struct told *to, struct told told);
+
+/* True if a task that returns code has told it before. */
+bool scopei_told_same(const struct told *told, const struct scope_errors *inner, int code);
+
+void scopei_said_drop(struct said *said);
 
 /* Puts aside what w's running task has said so far, for a task that runs inside it; and puts it back, dropping what that
  * one said. */
@@ -338,6 +350,14 @@ struct said scopei_said_outward(struct worker *w, const struct scope *s, const i
 
 /* Keeps the errors of an inner scope that has ended on w, in case the running task returns them. */
 void scopei_error_inner(struct worker *w, struct scope_errors *errors);
+
+/* ----------------------------------------------------------------------------------------------------------- error.c */
+
+/* True if the task that has just returned code said anything that scopei_error_returned must see to. */
+static inline bool error_said(const struct worker *w, int code)
+{
+    return code != 0 || w->said_any;
+}
 
 /* An empty group on the heap, with one reference; NULL: out of memory.  And one more; NULL is fine. */
 struct scope_errors *scopei_errors_create(void);

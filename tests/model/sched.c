@@ -5,6 +5,7 @@
 #include "sched/idle.h"
 #include "sched/inbox.h"
 #include "sched/pool.h"
+#include "sched/search.h"
 
 static struct scope_pool *pool;
 static struct worker *guest[4];           /* that have entered in setup */
@@ -147,7 +148,7 @@ static void help_until_done(void)
 {
     struct task task;
     const struct goal goal = {.base = &guest[0]->stay, .depth = 1};
-    MUST(!scopei_idle_help(guest[0], &pending, &goal, &task));
+    MUST(!scopei_help(guest[0], &pending, &goal, &task));
     MUST(data == 1);
 }
 
@@ -464,7 +465,7 @@ static void search_and_run(void)
     struct task task;
     struct worker *w = guest[model_self() + 1];
     worker_self_set(w);
-    if (scopei_idle_search(w, &task))
+    if (scopei_search(w, &task))
         execute(w, &task);
 }
 
@@ -501,7 +502,7 @@ static void first_searches(void)
 {
     struct task task;
     worker_self_set(guest[0]);
-    if (scopei_idle_search(guest[0], &task))
+    if (scopei_search(guest[0], &task))
         execute(guest[0], &task);
 }
 
@@ -509,7 +510,7 @@ static void second_searches(void)
 {
     struct task task;
     worker_self_set(guest[1]);
-    while (scopei_idle_search(guest[1], &task))
+    while (scopei_search(guest[1], &task))
         (void)add_relaxed(&begun, 1);
 }
 
