@@ -172,6 +172,13 @@ static inline void part_tell(struct part *part, size_t count, double taken_ns)
     }
 }
 
+/* The shortest chunk, if it is known what items cost. */
+static inline size_t part_least(const struct part *part)
+{
+    double least = CHUNK_LEAST_NS / part->item_ns;
+    return least < 1 ? 1 : least < (double)part_left(part) ? (size_t)least : part_left(part);
+}
+
 /* first: nothing but what is assumed is known, or a thief begins, who may have got other items than those that were measured. */
 static inline void part_begin(struct part *part, bool first)
 {
@@ -182,8 +189,10 @@ static inline void part_begin(struct part *part, bool first)
     part->hedged = first ? part->hedged : 0;
     part->assumed = part->assumed && told_ns == part->item_ns;
     part->item_ns = told_ns;
-    double least = first ? 1 : told_ns > 0 ? CHUNK_LEAST_NS / told_ns : (double)part->chunk;
-    part->chunk = least < 1 ? 1 : least < (double)part_left(part) ? (size_t)least : part_left(part);
+    part->chunk = first                           ? 1
+                  : told_ns > 0                   ? part_least(part)
+                  : part->chunk < part_left(part) ? part->chunk
+                                                  : part_left(part);
 }
 
 /* True if nobody asks, and what is left takes no longer than what is done, or than two chunks that were measured to be short. */
@@ -193,21 +202,29 @@ static inline bool part_ends(const struct worker *w, const struct part *part, si
     return count >= CHUNK_QUIET && left <= count && !is_asked(w);
 }
 
+/* A chunk that began at before has ended; 0: it is not known when, and *taken_ns is a bound.  Returns when it ended, in ticks. */
+static inline uint64_t clock_look(struct worker *w, uint64_t before, double *taken_ns)
+{
+    uint64_t now = os_ticks();
+    *taken_ns = ticks_ns(w->pool, before ? before + w->pool->tick_cost : w->looked, now);
+    if (ticks_ns(w->pool, w->looked, before ? before : now) > SPIN_NS)
+        w->alone_since = now; /* a pause: whoever was awake has gone to sleep meanwhile */
+    w->looked = now;
+    return now;
+}
+
 /* A chunk of count items, which began at before, has ended; 0: it is not known when.  Returns when it ended, in ticks.  Not inlined,
  * as most loops of few items end without it. */
 __attribute__((noinline)) static uint64_t part_measure(struct worker *w, struct part *part, size_t count,
                                                        uint64_t before)
 {
-    uint64_t now = os_ticks();
-    double taken_ns = ticks_ns(w->pool, before ? before + w->pool->tick_cost : w->looked, now);
-    if (ticks_ns(w->pool, w->looked, before ? before : now) > SPIN_NS)
-        w->alone_since = now; /* a pause: whoever was awake has gone to sleep meanwhile */
+    double taken_ns;
+    uint64_t now = clock_look(w, before, &taken_ns);
     chunk_adapt(w, part, count, taken_ns, !before);
     if (part->divided && before)
         part_tell(part, count, taken_ns);
     if (before && taken_ns >= WORTH_WAKE_NS)
         guess_right(w);
-    w->looked = now;
     return now;
 }
 

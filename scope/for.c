@@ -8,9 +8,15 @@ static struct loop plain_loop(int (*run)(struct scope *s, struct part *part, str
     return (struct loop){.run = run, .what = what, .row = row, .stop = {LOOP_NO_STOP}};
 }
 
-static int plain_run(struct scope *s, struct loop *loop, size_t begin, size_t end)
+/* first: where the loop began, of which that is left. */
+static int plain_run(struct scope *s, struct loop *loop, size_t first, struct brief left)
 {
-    struct part part = {.loop = loop, .begin = begin, .end = end};
+    struct part part = {.loop = loop,
+                        .first = first,
+                        .begin = left.begin,
+                        .end = left.end,
+                        .item_ns = left.item_ns,
+                        .proven = left.proven};
     return scopei_loop_in(s, scopei_loop_run, &part);
 }
 
@@ -27,9 +33,15 @@ static int for_run(struct scope *s, struct part *part, struct scope_range *chunk
 
 int scope_for(struct scope *s, size_t begin, size_t end, scope_for_fn *body, void *arg)
 {
+    struct brief brief = {.begin = begin, .end = end};
+    if (!body || begin > end)
+        return SCOPE_EINVAL;
+    int code = scopei_loop_brief(s, &brief, body, arg);
+    if (code || (begin < end && brief.begin == brief.end))
+        return code;
     struct loop_for what = {body, arg};
     struct loop loop = plain_loop(for_run, &what, LOOP_ALIGN);
-    return body && begin <= end ? plain_run(s, &loop, begin, end) : SCOPE_EINVAL;
+    return plain_run(s, &loop, begin, brief);
 }
 
 /* ----------------------------------------------------------------------------------------- In two and three dimensions
@@ -120,7 +132,7 @@ static int boxes_run(struct scope *s, struct loop_3d *what)
     if (!box_init(what))
         return SCOPE_EINVAL;
     struct loop loop = plain_loop(for_3d_run, what, what->row);
-    return plain_run(s, &loop, 0, range_length(what->range[0]) * what->plane);
+    return plain_run(s, &loop, 0, (struct brief){.end = range_length(what->range[0]) * what->plane});
 }
 
 int scope_for_2d(struct scope *s, struct scope_range rows, struct scope_range columns, scope_for_2d_fn *body, void *arg)
@@ -167,7 +179,7 @@ int scope_for_each(struct scope *s, void *array, size_t count, size_t size, scop
 {
     struct loop_each what = {array, size, body, arg};
     struct loop loop = plain_loop(each_run, &what, 0);
-    return body && loop_array(array, count, size) ? plain_run(s, &loop, 0, count) : SCOPE_EINVAL;
+    return body && loop_array(array, count, size) ? plain_run(s, &loop, 0, (struct brief){.end = count}) : SCOPE_EINVAL;
 }
 
 struct loop_map {

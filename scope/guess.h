@@ -47,6 +47,12 @@ static inline enum guess guess_whom(struct worker *w, size_t items)
     return w->vain >= VAIN_MOST && items >= VAIN_ITEMS && !retry ? GUESS_VAIN : GUESS_AWAKE;
 }
 
+/* True if a loop of few items is offered to nobody who is awake, for all that guess_whom will say. */
+static inline bool guess_is_vain(const struct worker *w, size_t items)
+{
+    return w->vain >= VAIN_MOST && items >= VAIN_ITEMS && w->guess_skip % VAIN_RETRY != 0;
+}
+
 /* To wake somebody would have been right. */
 static inline void guess_right(struct worker *w)
 {
@@ -90,6 +96,15 @@ static inline void guess_vain(struct worker *w)
 static inline bool guess_hedges(struct worker *w)
 {
     return w->hedged_vain < HEDGE_MOST || w->hedges++ % VAIN_RETRY == 0;
+}
+
+/* The same for one that is done if it is not. */
+static inline bool guess_hedges_now(struct worker *w)
+{
+    if (w->hedged_vain < HEDGE_MOST || w->hedges % VAIN_RETRY == 0)
+        return true;
+    w->hedges++;
+    return false;
 }
 
 /* It was, and what was left took so long. */

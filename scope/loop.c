@@ -83,12 +83,12 @@ static bool part_large(const struct worker *w, const struct part *part, double l
 /* True if all that is left, most of the loop, is to be run without another look, as what is done was cheap.  If the first items were unlike
  * the others, as those that are skipped, it may take for ever.  So half of it is offered to who is awake, and half of the rest, down to
  * a sixteenth of the loop, as in a loop of few items; and that is given up as it is there. */
-static bool part_hedges(struct worker *w, struct part *part)
+static bool part_hedges(struct part *part)
 {
     size_t left = part_left(part), items = part->loop->items;
     if (!part->awake || left < 2 || left > part->chunk || left <= items / (part->hedged ? 16 : 2) || part->loop->split)
         return false;
-    if (!part->divided && !part->hedged && guess_hedges(w))
+    if (!part->divided && !part->hedged)
         part->hedged = os_ticks();
     return part->hedged != 0;
 }
@@ -220,7 +220,7 @@ static int part_chunks(struct worker *w, struct scope *s, struct part *part, enu
             how = part_divide(w, part);
         else if (seeded(w))
             how = part_divide_at_random(w, part);
-        if (how == DIVIDE_NOT && part_hedges(w, part))
+        if (how == DIVIDE_NOT && part_hedges(part))
             how = DIVIDE_EARLY;
         if (how != DIVIDE_NOT && part_split(w, s, part, how, &code))
             return code;
@@ -277,7 +277,7 @@ static int loop_quiet(struct worker *w, struct scope *s, struct part *part)
         return code;
     before = part_look(w, part, count, before);
     bool last = part->chunk == part_left(part) && part->begin < load_relaxed(&part->loop->stop); /* Relaxed: our own. */
-    if (!last || w->said_any || part_hedges(w, part))
+    if (!last || w->said_any || part_hedges(part))
         return part_finish(w, s, part, DIVIDE_NOT, before);
     return scope_cancelled(s)
                ? SCOPE_ECANCELED
@@ -319,33 +319,107 @@ int scopei_loop_run(struct scope *s, void *arg)
     struct worker *w = worker_self();
     struct part *part = arg;
     struct loop *loop = part->loop;
-    size_t items = loop->items = part_left(part);
-    if (items == 0)
+    if (part_left(part) == 0)
         return SCOPE_OK;
-    part->item_ns = 0;
-    part->proven = part->offered = part->divided = part->helped = false;
-    part->hedged = 0;
+    bool known = part->item_ns > 0;
     part->by = w;
-    part->first = part->begin;
+    size_t items = loop->items = part->end - part->first;
     part->guess = guess_whom(w, items);
     enum hunger hunger = who_asks(w);
-    bool offered = part_guessed(w, part), likely = loop_likely(w, part), asked = hunger != HUNGER_NONE;
-    part->awake = hunger == HUNGER_AWAKE && part->guess == GUESS_MANY;
+    bool asked = hunger != HUNGER_NONE, offered = !known && part_guessed(w, part),
+         likely = !known && loop_likely(w, part);
+    part->awake = hunger == HUNGER_AWAKE && part->guess == GUESS_MANY && guess_hedges(w);
     if (likely) {
         part->item_ns = w->likely_ns / (double)items;
         loop_tell(loop, part->item_ns, true);
     }
     part->assumed = likely;
     part->begun = !likely;
-    part->chunk = offered || seeded(w) || asked ? 1 : CHUNK_QUIET;
-    int code = offered                              ? loop_offered(w, s, part)
-               : likely || seeded(w) || w->said_any ? part_run(s, part)
-                                                    : loop_quiet(w, s, part);
+    part->chunk = known ? part_least(part) : offered || seeded(w) || asked ? 1 : CHUNK_QUIET;
+    int code = offered                                       ? loop_offered(w, s, part)
+               : known || likely || seeded(w) || w->said_any ? part_run(s, part)
+                                                             : loop_quiet(w, s, part);
     if (asked && part->guess == GUESS_MANY && items > 1)
         loop_learn(w, part);
     if (part->hedged)
         guess_hedged(w, ticks_ns(w->pool, part->hedged, os_ticks()));
     return scopei_loop_code(loop, s, code);
+}
+
+/* ------------------------------------------------------------------------------------------------------ Brief loops */
+
+/* True if nobody is to hear of such a loop before its first items have run, and perhaps not then: who is awake, too, if that was in vain
+ * of late.  *asked: somebody may have to; *guess: as in struct part. */
+static bool loop_is_quiet(struct worker *w, const struct scope *s, size_t items, bool *asked, enum guess *guess)
+{
+    if (!s || !w || w->open != s || items == 0 || w->said_any || seeded(w))
+        return false;
+    enum hunger hunger = who_asks(w);
+    *asked = hunger != HUNGER_NONE;
+    if (hunger == HUNGER_AWAKE &&
+        (guess_few(w, items) ? !guess_is_vain(w, items) : likely_known(w) || guess_hedges_now(w)))
+        return false;
+    *guess = guess_whom(w, items);
+    return *guess != GUESS_ANYBODY;
+}
+
+/* How many of the items that are left behind a chunk of count, which began at before, are to be run before another look, as chunk_adapt has
+ * it; 0: the loop is not brief.  *before becomes when it ended, if that was looked at. */
+static size_t brief_chunk(struct worker *w, struct brief *brief, size_t count, bool asked, uint64_t *before)
+{
+    bool at_most = !*before;
+    size_t left = brief->end - brief->begin, most = left / CHUNK_GROWTH >= count ? count * CHUNK_GROWTH : left;
+    if (count >= CHUNK_QUIET && (at_most ? left : left / 2) <= count && !is_asked(w))
+        return left;
+    double taken_ns, done = (double)count;
+    *before = clock_look(w, *before, &taken_ns);
+    if (taken_ns * CHUNK_GROWTH <= (at_most ? 2 * CHUNK_LEAST_NS : CHUNK_LEAST_NS))
+        return most;
+    if (taken_ns * (double)left < WORTH_STEAL_NS * done && left == most)
+        return left;
+    if (!at_most && taken_ns >= MEASURED_NS) {
+        brief->item_ns = taken_ns / done;
+        brief->proven = taken_ns >= PROVEN_ALONE_NS;
+    }
+    double least = CHUNK_LEAST_NS * done / taken_ns, share = (double)left / (asked ? CHUNK_SHARE : 1);
+    double items = share < least                             ? least
+                   : share * taken_ns < CHUNK_MOST_NS * done ? share
+                                                             : CHUNK_MOST_NS * done / taken_ns;
+    return !at_most || items < 1 ? 0 : items < (double)most ? (size_t)items : most;
+}
+
+static int brief_run(struct scope *s, size_t begin, size_t end, scope_for_fn *body, void *arg)
+{
+    int code = scope_cancelled(s) ? SCOPE_ECANCELED : body(s, begin, end, arg);
+    if (SCOPEI_LIKELY(!code))
+        return 0;
+    struct loop loop = {.stop = {LOOP_NO_STOP}};
+    return scopei_loop_code(&loop, s, scopei_loop_fail(&loop, s, code, (struct scope_range){begin, end}));
+}
+
+int scopei_loop_brief(struct scope *s, struct brief *brief, scope_for_fn *body, void *arg)
+{
+    struct worker *w = worker_self();
+    enum guess guess;
+    bool asked, called __attribute__((cleanup(scopei_must_return))) = false;
+    if (!loop_is_quiet(w, s, brief->end - brief->begin, &asked, &guess))
+        return 0;
+    called = true;
+    int code;
+    uint64_t before = asked && guess != GUESS_MANY ? os_ticks() : 0;
+    size_t left = brief->end - brief->begin, chunk = asked ? 1 : left < CHUNK_QUIET ? left : CHUNK_QUIET;
+    do {
+        if (chunk >= LOOP_ALIGN && chunk < brief->end - brief->begin)
+            chunk -= (brief->begin + chunk) % LOOP_ALIGN;
+        code = brief_run(s, brief->begin, brief->begin + chunk, body, arg);
+        brief->begin += chunk;
+        bool over = code || brief->begin == brief->end || w->said_any;
+        chunk = over ? 0 : brief_chunk(w, brief, chunk, asked, &before);
+    } while (chunk);
+    if (asked && guess == GUESS_MANY && brief->begin == brief->end)
+        likely_learn(w, 0);
+    called = false;
+    return code;
 }
 
 int scopei_loop_in(struct scope *s, scope_fn *work, void *arg)

@@ -11,9 +11,9 @@ enum guess { GUESS_MANY, GUESS_VAIN, GUESS_AWAKE, GUESS_ANYBODY };
 /* What is left for one task to do: the owner's alone, while it runs. */
 struct part {
     struct loop *loop;
-    size_t begin, end;
+    size_t first;      /* where it began */
+    size_t begin, end; /* what is left */
     /* The engine's */
-    size_t first;    /* where it began */
     size_t chunk;    /* how many items to run before looking up */
     double item_ns;  /* how long an item has taken of late, here or in another part; 0: not known */
     uint64_t hedged; /* since when half is offered, in case only the beginning is cheap, in ticks; 0: it is not */
@@ -72,8 +72,20 @@ static inline bool part_done(const struct part *part)
     return part->begin == part->end;
 }
 
-/* Runs all items of part, a struct part *, of which loop, begin, end and the algorithm's own fields are set.  Returns what the loop does. */
+/* Runs all items of part, a struct part *, of which loop, first, begin, end and the algorithm's own fields are set, item_ns and proven
+ * may be, and all else is 0.  Returns what the loop does. */
 int scopei_loop_run(struct scope *s, void *part);
+
+/* A plain loop that may be brief: what is left of it; and what is known of that, as in struct part. */
+struct brief {
+    size_t begin, end;
+    double item_ns;
+    bool proven;
+};
+
+/* Runs such a loop as far as its items are cheap and nobody is to hear of it, without what a loop needs that may be divided: to write that,
+ * and to read it, would take longer.  Returns what the loop does if that was all, or an item failed; else 0. */
+int scopei_loop_brief(struct scope *s, struct brief *brief, scope_for_fn *body, void *arg);
 
 /* A chunk of the loop returned code, which is recorded in s; no other is to start.  Returns it. */
 int scopei_loop_fail(struct loop *loop, struct scope *s, int code, struct scope_range chunk);
