@@ -418,6 +418,54 @@ static void for_loops_like_the_last_ones_are_divided_at_once(void)
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
+/* Half of a loop of few items is offered to who is awake before the first of them runs, unless that was in vain too often.  Who asks is
+ * feigned. */
+struct offer {
+    uint64_t published; /* before the loop began */
+    bool seen;          /* by the first item: more was published since */
+};
+
+static int see_offer(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    struct offer *offer = arg;
+    (void)s;
+    (void)end;
+    if (begin == 0)
+        offer->seen = load_relaxed(&worker_self()->deque.pub) != offer->published;
+    return 0;
+}
+
+static bool few_are_offered(struct scope *s, int64_t vain)
+{
+    struct worker *w = worker_self();
+    struct offer offer = {load_relaxed(&w->deque.pub), false};
+    w->guess_skip = 5;
+    w->vain = vain;
+    scopei_deque_request(&w->deque);
+    CHECK_EQ_INT(scope_for(s, 0, 8, see_offer, &offer), SCOPE_OK);
+    return offer.seen;
+}
+
+static void for_few_items_are_offered_first(void)
+{
+    struct scope_pool *pool = pool_at_least(2);
+    struct scope_options options = options_of(pool);
+    int offered = 0, in_vain = 0;
+    SCOPE(s, &options, NULL)
+    {
+        (void)add_relaxed(&pool->idle.searching, 8); /* more than are offered anything */
+        for (int i = 0; i < 10; i++) {
+            offered += few_are_offered(s, 0);
+            in_vain += few_are_offered(s, 64);
+        }
+        (void)sub_relaxed(&pool->idle.searching, 8);
+    }
+    printf("# %d of 10, in vain %d\n", offered, in_vain);
+    CHECK_EQ_INT(offered, 10);
+    CHECK_EQ_INT(in_vain, 0);
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
 /* A loop whose first items cost nothing is not taken to be as cheap to its end while somebody asks: parts of it are published before the
  * rest is run.  After many of which that was not worth it few are, also
  * after a long loop of few items; then a long one makes the next ones suspect.  Who asks is feigned. */
@@ -804,6 +852,31 @@ static int one_chunk(struct scope *s, void *arg)
     return scope_for(s, 0, 1, says_two, arg);
 }
 
+/* What one chunk has said is not taken for what another one returns. */
+static int says_then_fails(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    if (begin == 0)
+        (void)scope_fail(s, FAILED, "said");
+    *(bool *)arg |= begin == 0 && end == 10;
+    return end == 10 ? FAILED : 0;
+}
+
+static int two_chunks(struct scope *s, void *arg)
+{
+    return scope_for(s, 0, 10, says_then_fails, arg);
+}
+
+static void for_failing_chunk_after_one_that_said_so_is_recorded(void)
+{
+    struct scope_options options = scope_options_init();
+    struct scope_report report;
+    bool at_once = false;
+    options.policy = SCOPE_COLLECT;
+    CHECK_EQ_INT(run_checked(&options, &report, two_chunks, &at_once), SCOPE_ERROR);
+    CHECK_EQ_INT(report.group.total, at_once ? 1 : 2);
+    scope_report_fini(&report);
+}
+
 static void for_failing_is_recorded_once_for_each(void)
 {
     struct scope_options options = scope_options_init();
@@ -1168,6 +1241,7 @@ int main(void)
         check_skip("for_loops_like_the_last_ones_are_divided_at_once", "no loop is cheap here");
     else
         check_run("for_loops_like_the_last_ones_are_divided_at_once", for_loops_like_the_last_ones_are_divided_at_once);
+    check_run("for_few_items_are_offered_first", for_few_items_are_offered_first);
     if (check_slow())
         check_skip("for_cheap_beginning_hides_nothing", "no loop is cheap here");
     else
@@ -1186,6 +1260,8 @@ int main(void)
     check_run("for_inner_failures_are_told_apart", for_inner_failures_are_told_apart);
     check_run("for_failing_chunk_stops_the_others", for_failing_chunk_stops_the_others);
     check_run("for_failing_is_recorded_once_for_each", for_failing_is_recorded_once_for_each);
+    check_run("for_failing_chunk_after_one_that_said_so_is_recorded",
+              for_failing_chunk_after_one_that_said_so_is_recorded);
     check_run("for_inner_scope_failed_is_nested", for_inner_scope_failed_is_nested);
     check_run("for_2d_and_3d_each_item_once", for_2d_and_3d_each_item_once);
     check_run("for_3d_stopped_at_any_box_names_it", for_3d_stopped_at_any_box_names_it);
