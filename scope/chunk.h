@@ -213,31 +213,4 @@ static inline uint64_t clock_look(struct worker *w, uint64_t before, double *tak
     return now;
 }
 
-/* A chunk of count items, which began at before, has ended; 0: it is not known when.  Returns when it ended, in ticks.  Not inlined,
- * as most loops of few items end without it. */
-__attribute__((noinline)) static uint64_t part_measure(struct worker *w, struct part *part, size_t count,
-                                                       uint64_t before)
-{
-    double taken_ns;
-    uint64_t now = clock_look(w, before, &taken_ns);
-    chunk_adapt(w, part, count, taken_ns, !before);
-    if (part->divided && before)
-        part_tell(part, count, taken_ns);
-    if (before && taken_ns >= WORTH_WAKE_NS)
-        guess_right(w);
-    return now;
-}
-
-/* The same, or 0, after finding out as much as is needed. */
-static inline uint64_t part_look(struct worker *w, struct part *part, size_t count, uint64_t before)
-{
-    if (seeded(w))
-        part->chunk = 1 + scopei_seed_draw(w, part_left(part));
-    else if (!part->divided && part_ends(w, part, count, before != 0))
-        part->chunk = part_left(part);
-    else
-        return part_measure(w, part, count, before);
-    return 0;
-}
-
 #endif
