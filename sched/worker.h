@@ -78,7 +78,8 @@ struct worker {
     uint64_t alone_since;               /* scope/guess.h: since then nobody has helped with its loops, in ticks */
     uint64_t alone_woke;                /* scope/guess.h: when somebody was woken for that last, in ticks */
     unsigned alone_wakes;               /* scope/guess.h: and how often, without help since */
-    unsigned likely;                    /* scope/guess.h: so many loops in a row were asked for, and divided */
+    unsigned unlooked;                  /* scope/guess.h: so many more loops are not looked at when they end */
+    unsigned likely;                    /* scope/guess.h: so many loops in a row were asked for, and worth it */
     struct atomic_ptr running;          /* const struct scope_task *: scope/dump.c.  P: anybody reads */
 
     /* I, immutable after init */

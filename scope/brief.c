@@ -15,8 +15,9 @@ static bool loop_is_quiet(struct worker *w, const struct scope *s, size_t items,
         return false;
     enum hunger hunger = who_asks(w);
     *asked = hunger != HUNGER_NONE;
-    if (hunger == HUNGER_AWAKE &&
-        (guess_few(w, items) ? !guess_is_vain(w, items) : likely_known(w) || guess_hedges_now(w)))
+    if (guess_likely(w, hunger))
+        return false;
+    if (hunger == HUNGER_AWAKE && (guess_few(w, items) ? !guess_is_vain(w, items) : guess_hedges_now(w)))
         return false;
     *guess = guess_whom(w, items);
     return *guess != GUESS_ANYBODY;
@@ -32,14 +33,15 @@ static size_t brief_chunk(struct worker *w, struct brief *brief, size_t count, b
         return left;
     double taken_ns, done = (double)count;
     *before = clock_look(w, *before, &taken_ns);
+    brief->since = brief->since ? brief->since : *before;
     if (taken_ns * CHUNK_GROWTH <= (at_most ? 2 * CHUNK_LEAST_NS : CHUNK_LEAST_NS))
         return most;
-    if (taken_ns * (double)left < WORTH_STEAL_NS * done && left == most)
-        return left;
     if (!at_most && taken_ns >= MEASURED_NS) {
         brief->item_ns = taken_ns / done;
         brief->proven = taken_ns >= PROVEN_ALONE_NS;
     }
+    if (taken_ns * (double)left < WORTH_STEAL_NS * done && left == most)
+        return left;
     double least = CHUNK_LEAST_NS * done / taken_ns, share = (double)left / (asked ? CHUNK_SHARE : 1);
     double items = share < least                             ? least
                    : share * taken_ns < CHUNK_MOST_NS * done ? share
@@ -75,8 +77,8 @@ int scopei_loop_brief(struct scope *s, struct brief *brief, scope_for_fn *body, 
         bool over = code || brief->begin == brief->end || w->said_any;
         chunk = over ? 0 : brief_chunk(w, brief, chunk, asked, &before);
     } while (chunk);
-    if (asked && guess == GUESS_MANY && brief->begin == brief->end)
-        likely_learn(w, 0);
+    if (asked && brief->begin == brief->end)
+        scopei_loop_took(w, guess, brief->since, brief->item_ns > 0, 0);
     called = false;
     return code;
 }

@@ -25,15 +25,24 @@
 #define CHUNK_MOST_NS 10000
 #define CHUNK_SHARE 8
 
+/* Longer ones are run in steps of this, as to see whether anybody asks costs less than the clock, but in so many at most, and in one if
+ * those who ask find something else: each is a call of the user's, which may cost something by itself. */
+#define STEP_NS 1000
+#define STEPS_MOST 8
+
 /* If those who ask find another part, or task, it may take longer, and half of another one is not left for later. */
 #define CHUNK_SHOWN_NS 20000
 #define CHUNK_CRUMBS 1.5
 
-/* Rows that take longer may be cut. */
+/* Rows that take longer may be cut; those of LOOP_ALIGN items, which matter for vectors alone, sooner. */
 #define ROW_MOST_NS 1000
+#define ALIGN_MOST_NS 100
 
 /* A chunk that took less tells too little of the items' cost to divide a loop for it. */
 #define MEASURED_NS 250
+
+/* Nor does one item that took less, if anything is told of the others: on another core the first one takes 0.2 us longer. */
+#define MEASURED_ONE_NS 1000
 
 /* Nor is anybody woken, or more shown than is asked for, but for a chunk that took so long behind another that was measured, or one
  * that took so much longer: the first item after a pause waits for memory and code, and may take a thousand times as long as the
@@ -75,16 +84,16 @@ static inline double loop_told(const struct loop *loop)
 static inline size_t part_row(const struct part *part)
 {
     size_t row = part->loop->row;
-    return part->item_ns * (double)row < ROW_MOST_NS ? row : 0;
+    return part->item_ns * (double)row < (row == LOOP_ALIGN ? ALIGN_MOST_NS : ROW_MOST_NS) ? row : 0;
 }
 
-/* Where the next chunk ends: at the nearest row, if it is as long as one. */
-static inline size_t chunk_end(const struct part *part)
+/* Where the next count items end: at the nearest row, if it is as long as one. */
+static inline size_t chunk_end(const struct part *part, size_t count)
 {
-    size_t row = part->loop->row, end = part->begin + part->chunk;
-    if (part_left(part) <= part->chunk)
+    size_t row = part->loop->row, end = part->begin + count;
+    if (part_left(part) <= count)
         return part->end;
-    if (part->chunk < row || !part_row(part))
+    if (count < row || !part_row(part))
         return end;
     size_t over = row == LOOP_ALIGN ? end % LOOP_ALIGN : end % row, more = row - over; /* division takes 10 ns */
     return over < more ? end - over : part->end - end > more ? end + more : part->end;
@@ -113,11 +122,17 @@ static inline bool is_shown(const struct worker *w, const struct part *part)
     return part->divided && scopei_deque_stealable(&w->deque) > 0;
 }
 
+/* From when on a chunk of count items tells what they cost, though something is told of them. */
+static inline double measured_ns(size_t count)
+{
+    return count == 1 ? MEASURED_ONE_NS : MEASURED_NS;
+}
+
 /* What count items take that were measured to take so long: most of a short time is the chunk's beginning, and then what is told of them
  * is better, if it is less. */
 static inline double chunk_ns(const struct part *part, size_t count, double taken_ns)
 {
-    double told_ns = part->divided && taken_ns < MEASURED_NS ? loop_told(part->loop) * (double)count : 0;
+    double told_ns = part->divided && taken_ns < measured_ns(count) ? loop_told(part->loop) * (double)count : 0;
     return told_ns > 0 && told_ns < taken_ns ? told_ns : taken_ns;
 }
 
@@ -135,6 +150,8 @@ static inline void chunk_adapt(const struct worker *w, struct part *part, size_t
         return;
     }
     double done = (double)count, left = (double)part_left(part);
+    if (!at_most && taken_ns >= MEASURED_NS)
+        part->item_ns = taken_ns / done;
     if (taken_ns * left < part_worth_ns(part) * done && left <= done * CHUNK_GROWTH)
         return; /* what is left is not worth another look */
     taken_ns = taken_ns > 1 ? taken_ns : 1;
@@ -147,8 +164,6 @@ static inline void chunk_adapt(const struct worker *w, struct part *part, size_t
     items = items < 1 ? 1 : items < grown ? items : grown;
     if ((shown ? items * CHUNK_CRUMBS : items) < left)
         part->chunk = (size_t)items;
-    if (!at_most && taken_ns >= MEASURED_NS)
-        part->item_ns = taken_ns / done;
 }
 
 /* What is learnt of items in one part is told to all that have not begun: what was known when they were divided may have been the time
@@ -164,12 +179,22 @@ static inline void loop_tell(struct loop *loop, double item_ns, bool anyway)
 /* A chunk of count items took so long.  A short one can only tell that what was told is far too much. */
 static inline void part_tell(struct part *part, size_t count, double taken_ns)
 {
-    if (taken_ns >= MEASURED_NS) {
+    if (taken_ns >= (loop_told(part->loop) > 0 ? measured_ns(count) : MEASURED_NS)) {
         loop_tell(part->loop, taken_ns / (double)count, part->assumed);
         part->assumed = false;
     } else if (loop_told(part->loop) * (double)count > 2 * MEASURED_NS) {
         loop_tell(part->loop, 0, true);
     }
+}
+
+/* Of how many items the steps of a chunk of so many are, between which it is seen whether anybody asks. */
+static inline size_t chunk_step(const struct worker *w, const struct part *part, size_t count)
+{
+    double step = STEP_NS / part->item_ns, least = (double)count / STEPS_MOST;
+    if (part->item_ns <= 0 || w->pool->workers == 1 || step >= (double)count || is_shown(w, part))
+        return count;
+    step = step > least ? step : least;
+    return step > 1 ? (size_t)step : 1;
 }
 
 /* The shortest chunk, if it is known what items cost. */

@@ -16,7 +16,8 @@ static int plain_run(struct scope *s, struct loop *loop, size_t first, struct br
                         .begin = left.begin,
                         .end = left.end,
                         .item_ns = left.item_ns,
-                        .proven = left.proven};
+                        .proven = left.proven,
+                        .since = left.since};
     return scopei_loop_in(s, scopei_loop_run, &part);
 }
 

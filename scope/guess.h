@@ -144,9 +144,9 @@ static inline void alone_helped(struct worker *w)
     w->alone_wakes = 0;
 }
 
-/* --------------------------------------------------------------------------------------- Loops of many items, all alike */
+/* ----------------------------------------------------------------------------------------------- Loops that are all alike */
 
-/* After so many in a row that were divided, while somebody asked when they began, the next one is taken to be as long as the last, and
+/* After so many in a row that were worth it, while somebody asked when they began, the next one is taken to be as long as the last, and
  * divided for him before its first item: he begins 1 us earlier.  If that is wrong, it costs the loop about 1 us, and so many others
  * are needed again. */
 #define LIKELY_LEAST 4
@@ -154,6 +154,12 @@ static inline void alone_helped(struct worker *w)
 static inline bool likely_known(const struct worker *w)
 {
     return w->likely >= LIKELY_LEAST;
+}
+
+/* True if the next loop is taken to be such a one, for those who ask: who is awake, or due to be woken. */
+static inline bool guess_likely(const struct worker *w, enum hunger hunger)
+{
+    return likely_known(w) && (hunger == HUNGER_AWAKE || (hunger == HUNGER_ASLEEP && alone_wakes(w)));
 }
 
 /* Such a loop would have taken so long alone; 0: that is not known. */
@@ -166,6 +172,33 @@ static inline void likely_learn(struct worker *w, double taken_ns)
     w->likely_ns = taken_ns;
     if (w->likely < LIKELY_LEAST)
         w->likely++;
+}
+
+/* ----------------------------------------------------------------------------------------------- What a loop came to */
+
+/* A loop whose beginning was cheap may have taken long all the same.  Of those one in so many is looked at when it ends, and all from then on
+ * while they take so long. */
+#define LOOK_ONE_IN 16
+#define LOOK_LEAST_NS 1000
+
+/* True if the loop that ends is to be looked at; measured: its items cost something. */
+static inline bool guess_looks(struct worker *w, bool measured)
+{
+    if (measured || w->unlooked == 0)
+        return true;
+    w->unlooked--;
+    return false;
+}
+
+/* It took so long alone. */
+static inline void guess_took(struct worker *w, enum guess guess, double taken_ns)
+{
+    w->unlooked = taken_ns < LOOK_LEAST_NS ? LOOK_ONE_IN - 1 : 0;
+    likely_learn(w, taken_ns);
+    if (guess != GUESS_MANY && taken_ns >= WORTH_STEAL_NS)
+        guess_paid(w, taken_ns);
+    if (taken_ns >= WORTH_WAKE_NS)
+        guess_right(w);
 }
 
 #endif

@@ -29,9 +29,8 @@
 /* Nor into more parts than so many for each worker: in a long loop little is hidden behind a long item even so. */
 #define AHEAD_PER_WORKER 32
 
-/* So much later than its owner a thief who is awake begins with the other half of a part.  It is felt in parts of up to this. */
-#define LATE_NS 600
-#define LATE_MOST_NS 40000
+/* What is left of a part is offered while its thief runs his first item, which may be long, if it is worth so much. */
+#define WORTH_FIRST_NS 10000
 
 /* Such a part of what is left is little. */
 #define LITTLE 16
@@ -41,8 +40,9 @@
 #define ASSUMED_LEAST 4
 #define ASSUMED_NS 100000
 
-/* How a part is divided: for thieves who leave it alone for a moment; for such as are awake; or somebody is woken. */
-enum division { DIVIDE_NOT, DIVIDE_EARLY, DIVIDE_QUIETLY, DIVIDE_LOUDLY };
+/* How a part is divided: behind its first item, or in the middle for thieves who leave it alone for a moment; for such as are awake; or
+ * somebody is woken. */
+enum division { DIVIDE_NOT, DIVIDE_FIRST, DIVIDE_EARLY, DIVIDE_QUIETLY, DIVIDE_LOUDLY };
 
 /* ------------------------------------------------------------------------------------------------------------- Looks */
 
@@ -53,6 +53,7 @@ __attribute__((noinline)) static uint64_t part_measure(struct worker *w, struct 
 {
     double taken_ns;
     uint64_t now = clock_look(w, before, &taken_ns);
+    part->since = part->since ? part->since : now;
     chunk_adapt(w, part, count, taken_ns, !before);
     if (part->divided && before)
         part_tell(part, count, taken_ns);
@@ -137,7 +138,7 @@ static enum division part_divide(struct worker *w, struct part *part)
     enum hunger hunger = who_asks(w);
     if (hunger == HUNGER_AWAKE)
         return DIVIDE_QUIETLY;
-    bool wakes = worth_wake || (part->proven && alone_wakes(w));
+    bool wakes = worth_wake || ((part->proven || part->assumed) && alone_wakes(w));
     if (hunger == HUNGER_ASLEEP && wakes) {
         alone_woke(w);
         return DIVIDE_LOUDLY;
@@ -161,17 +162,13 @@ static enum division part_divide_at_random(struct worker *w, const struct part *
 static int part_run(struct scope *s, void *arg);
 
 /* Where the far half begins: in the middle of what the part was, if little of that is done, so that loops over the same array are cut at
- * the same places.  But it is the smaller one of a short part that somebody is about to take: both end at the same time, though he begins
- * later. */
+ * the same places. */
 static size_t part_middle(const struct part *part, enum division how)
 {
-    size_t row = part_row(part), left = part_left(part), half = left / 2, done = part->begin - part->first;
-    size_t middle = part->end - half;
-    double half_ns = part->item_ns * (double)half;
-    if (how == DIVIDE_QUIETLY && half_ns > LATE_NS && half_ns < LATE_MOST_NS / 2.0)
-        middle += (size_t)(LATE_NS / 2.0 / part->item_ns);
-    else if (done <= left / LITTLE)
-        middle = part->end - (left + done) / 2;
+    size_t row = part_row(part), left = part_left(part), done = part->begin - part->first;
+    size_t middle = part->end - (done <= left / LITTLE ? left + done : left) / 2;
+    if (how == DIVIDE_FIRST)
+        return part->begin + 1;
     return row && middle - part->begin >= row ? middle - middle % row : middle;
 }
 
@@ -181,7 +178,8 @@ static bool part_split(struct worker *w, struct scope *s, struct part *near, enu
     struct loop *loop = near->loop;
     struct part far = *near;
     far.begin = far.first = part_middle(near, how);
-    far.offered = false;
+    far.offered = far.fresh = false;
+    near->fresh &= how != DIVIDE_FIRST;
     if (loop->split && !loop->split(near, &far))
         return false;
     far.begun = false;
@@ -236,6 +234,13 @@ static inline int chunk_run(struct scope *s, struct part *part, size_t end)
     return 0;
 }
 
+/* True if a chunk may go on with its next step. */
+static inline bool chunk_goes_on(const struct worker *w, const struct scope *s, const struct part *part)
+{
+    return !is_asked(w) && !w->said_any && !scope_cancelled(s) &&
+           part->begin < load_relaxed(&part->loop->stop); /* Relaxed: as in part_chunks. */
+}
+
 /* before: when the chunk before has ended, in ticks; 0: it is not known, or there is none.  past: what was said before the chunk
  * that runs. */
 static int part_chunks(struct worker *w, struct scope *s, struct part *part, enum division how, uint64_t before,
@@ -251,15 +256,22 @@ static int part_chunks(struct worker *w, struct scope *s, struct part *part, enu
             how = part_divide_at_random(w, part);
         if (how == DIVIDE_NOT && part_hedges(part))
             how = DIVIDE_EARLY;
+        if (how == DIVIDE_NOT && part->fresh && part_left(part) > 1 &&
+            (part->item_ns <= 0 || part->item_ns * (double)part_left(part) >= WORTH_FIRST_NS))
+            how = DIVIDE_FIRST;
         if (how != DIVIDE_NOT && part_split(w, s, part, how, &code))
             return code;
         how = DIVIDE_NOT;
         if (SCOPEI_UNLIKELY(w->said_any))
             scopei_said_aside(w, past);
-        size_t end = chunk_end(part), count = end - part->begin;
-        code = chunk_run(s, part, end);
+        size_t from = part->begin, end = chunk_end(part, part->chunk), step = chunk_step(w, part, end - from);
+        do {
+            size_t next = chunk_end(part, step);
+            code = chunk_run(s, part, next < end ? next : end);
+        } while (SCOPEI_LIKELY(!code) && part->begin < end && chunk_goes_on(w, s, part));
         if (SCOPEI_UNLIKELY(code))
             return code;
+        size_t count = part->begin - from;
         if (part->begin == part->end) {
             if (part->divided && before && !seeded(w)) {
                 w->looked = os_ticks();
@@ -287,11 +299,13 @@ static int part_run(struct scope *s, void *arg)
     bool stolen = part->by != w;
     if (stolen) { /* Nobody has left this worker alone until now. */
         part->by = w;
+        part->fresh = !part->loop->split && !seeded(w);
         w->looked = w->alone_since = os_ticks();
     }
     part_begin(part, stolen || !part->divided);
     bool known = part->item_ns > 0, guessed = part_guessed(w, part);
-    uint64_t before = known || guessed ? os_ticks() : 0;
+    uint64_t before = known || guessed || part->fresh ? os_ticks() : 0;
+    part->since = part->since ? part->since : before;
     return part_finish(w, s, part, guessed && !known ? part_guess(w, part) : DIVIDE_NOT, before);
 }
 
@@ -300,7 +314,7 @@ static int part_run(struct scope *s, void *arg)
 static int loop_quiet(struct worker *w, struct scope *s, struct part *part)
 {
     uint64_t before = part->chunk == 1 && part->guess != GUESS_MANY ? os_ticks() : 0;
-    size_t end = chunk_end(part), count = end - part->begin;
+    size_t end = chunk_end(part, part->chunk), count = end - part->begin;
     int code = scope_cancelled(s) ? SCOPE_ECANCELED : chunk_run(s, part, end);
     if (code || part_left(part) == 0)
         return code;
@@ -320,7 +334,7 @@ static int loop_offered(struct worker *w, struct scope *s, struct part *part)
     int code = part_run(s, part);
     double taken_ns = ticks_ns(w->pool, begun, os_ticks());
     if (part->guess == GUESS_ANYBODY)
-        guess_woke(w, taken_ns);
+        guess_woke(w, part->helped ? 2 * taken_ns : taken_ns);
     if (taken_ns >= WORTH_STEAL_NS)
         guess_paid(w, taken_ns);
     else if (part->divided && !part->helped)
@@ -328,19 +342,20 @@ static int loop_offered(struct worker *w, struct scope *s, struct part *part)
     return code;
 }
 
-/* True if the loop is taken to be like the last ones, for somebody who is awake. */
-static bool loop_likely(const struct worker *w, const struct part *part)
+/* True if the loop is taken to be like the last ones, for those who ask. */
+static bool loop_likely(const struct worker *w, const struct part *part, enum hunger hunger)
 {
-    return part->guess == GUESS_MANY && part_left(part) > 1 && likely_known(w) && !seeded(w) &&
-           who_asks(w) == HUNGER_AWAKE;
+    return part->guess != GUESS_ANYBODY && part_left(part) > 1 && guess_likely(w, hunger) && !seeded(w);
 }
 
-/* A loop of many items ran while somebody asked.  What nobody has measured tells nothing. */
-static void loop_learn(struct worker *w, const struct part *part)
+void scopei_loop_took(struct worker *w, enum guess guess, uint64_t since, bool measured, double alone_ns)
 {
-    const struct loop *loop = part->loop;
-    double taken_ns = loop_told(loop) * (double)loop->items;
-    likely_learn(w, part->divided && !part->assumed ? taken_ns : 0);
+    if (!since || !guess_looks(w, measured)) {
+        likely_learn(w, 0);
+        return;
+    }
+    w->looked = os_ticks();
+    guess_took(w, guess, alone_ns > 0 ? alone_ns : ticks_ns(w->pool, since, w->looked));
 }
 
 int scopei_loop_run(struct scope *s, void *arg)
@@ -355,8 +370,8 @@ int scopei_loop_run(struct scope *s, void *arg)
     size_t items = loop->items = part->end - part->first;
     part->guess = guess_whom(w, items);
     enum hunger hunger = who_asks(w);
-    bool asked = hunger != HUNGER_NONE, offered = !known && part_guessed(w, part),
-         likely = !known && loop_likely(w, part);
+    bool asked = hunger != HUNGER_NONE, likely = !known && loop_likely(w, part, hunger),
+         offered = !known && !likely && part_guessed(w, part);
     part->awake = hunger == HUNGER_AWAKE && part->guess == GUESS_MANY && guess_hedges(w);
     if (likely) {
         part->item_ns = w->likely_ns / (double)items;
@@ -368,8 +383,9 @@ int scopei_loop_run(struct scope *s, void *arg)
     int code = offered                                       ? loop_offered(w, s, part)
                : known || likely || seeded(w) || w->said_any ? part_run(s, part)
                                                              : loop_quiet(w, s, part);
-    if (asked && part->guess == GUESS_MANY && items > 1)
-        loop_learn(w, part);
+    if (asked && items > 1)
+        scopei_loop_took(w, part->guess, part->assumed ? 0 : part->since, part->divided || part->item_ns > 0,
+                         part->divided ? loop_told(loop) * (double)items : 0);
     if (part->hedged)
         guess_hedged(w, ticks_ns(w->pool, part->hedged, os_ticks()));
     return scopei_loop_code(loop, s, code);

@@ -19,12 +19,14 @@ struct part {
     uint64_t hedged; /* since when half is offered, in case only the beginning is cheap, in ticks; 0: it is not */
     bool assumed;    /* item_ns is, as the loops before took so long */
     bool proven;     /* that is no accident: a chunk took long enough, here or before this part was divided off */
+    uint64_t since;  /* when its loop was looked at first, in ticks; 0: not yet */
     enum guess guess;
     bool offered;            /* nobody was told of the part that was divided from it last */
     bool divided;            /* there are other parts: what is learnt here is of use to them */
     bool helped;             /* somebody else has run one that was divided from it */
     bool awake;              /* somebody who is awake asked when the loop, of many items, began */
     bool begun;              /* somebody runs it */
+    bool fresh;              /* a thief is about to run its first item, and knows nothing of it */
     const struct worker *by; /* who that is, or who has made it */
     /* The algorithm's */
     void *memory;
@@ -81,11 +83,16 @@ struct brief {
     size_t begin, end;
     double item_ns;
     bool proven;
+    uint64_t since;
 };
 
 /* Runs such a loop as far as its items are cheap and nobody is to hear of it, without what a loop needs that may be divided: to write that,
  * and to read it, would take longer.  Returns what the loop does if that was all, or an item failed; else 0. */
 int scopei_loop_brief(struct scope *s, struct brief *brief, scope_for_fn *body, void *arg);
+
+/* A loop of the worker's has ended, which was looked at first at since; 0: it was not.  Somebody had asked for work when it began.
+ * measured: its items cost something; alone_ns: what all of them would have taken without help, 0: no more than it took. */
+void scopei_loop_took(struct worker *w, enum guess guess, uint64_t since, bool measured, double alone_ns);
 
 /* A chunk of the loop returned code, which is recorded in s; no other is to start.  Returns it. */
 int scopei_loop_fail(struct loop *loop, struct scope *s, int code, struct scope_range chunk);

@@ -241,6 +241,12 @@ static int longer_items(struct scope *s, size_t begin, size_t end, void *arg)
     return 0;
 }
 
+/* The first of few items costs nothing, so that all others are run in one go, and only the end of the loop tells what they cost. */
+static int dearer_items(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    return longer_items(s, begin > 0 ? begin : 1, end, arg);
+}
+
 /* How many loops it takes until somebody has been woken.  Goes on until he has come, as he is waited for longer each time. */
 static int loops_alone(struct scope *s, const struct scope_pool *pool, size_t items, scope_for_fn *body)
 {
@@ -276,6 +282,7 @@ static void for_many_short_loops_wake_a_sleeper(void)
 {
     loops_wake_a_sleeper(1000, short_items, 60);
     loops_wake_a_sleeper(8, longer_items, 8);
+    loops_wake_a_sleeper(8, dearer_items, 40);
 }
 
 /* The first item after a pause, and of new memory, takes a thousand times as long as the others, which is no reason to wake anybody. */
@@ -555,6 +562,125 @@ static void for_long_item_hides_no_others(void)
         CHECK_EQ_INT(scope_for(s, 0, MEETING, wait_or_burn, NULL), SCOPE_OK);
         CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
     }
+}
+
+/* What lies behind the first item that a thief runs is not hidden by it, however long it takes. */
+#define THIEF_ITEMS 1100 /* not few for 32 workers */
+#define THIEF_WAITS_US 50000
+
+static atomic_bool thief_waited;
+
+static int wait_first(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    static atomic_size_t left;
+    bool first = !loops_owner && !atomic_exchange(&thief_waited, true);
+    (void)s;
+    for (size_t i = begin; i < end; i++)
+        burn(1);
+    if (begin == 0)
+        atomic_store(&left, THIEF_ITEMS);
+    atomic_fetch_sub(&left, end - begin);
+    for (int i = 0; first && i < THIEF_WAITS_US / 10 && atomic_load(&left) > 0; i++)
+        burn(10);
+    if (first && atomic_load(&left) == 0)
+        *(bool *)arg = true;
+    return 0;
+}
+
+static void for_first_item_of_a_thief_hides_nothing(void)
+{
+    struct scope_pool *pool = pool_at_least(2);
+    struct scope_options options = options_of(pool);
+    int stolen = 0, hidden = 0;
+    loops_owner = true;
+    SCOPE(s, &options, NULL)
+    for (int i = 0; i < SHORT_TRIES; i++) {
+        bool all = false;
+        atomic_store(&thief_waited, false);
+        CHECK_EQ_INT(scope_for(s, 0, THIEF_ITEMS, wait_first, &all), SCOPE_OK);
+        stolen += atomic_load(&thief_waited);
+        hidden += atomic_load(&thief_waited) && !all;
+    }
+    printf("# hidden in %d of %d loops with a thief\n", hidden, stolen);
+    CHECK(hidden <= stolen / 2);
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
+/* A pool of two workers, of which one will be busy. */
+static struct scope_pool *pool_of_two(void)
+{
+    struct scope_pool_options two = {.size = sizeof(two), .workers = 2};
+    struct scope_pool *pool = NULL;
+    CHECK_EQ_INT(scope_pool_create(&pool, &two), SCOPE_OK);
+    return pool;
+}
+
+static atomic_uint busy;
+
+static int be_busy(struct scope *s, void *arg)
+{
+    (void)s;
+    (void)arg;
+    atomic_store(&busy, 1);
+    while (atomic_load(&busy) == 1)
+        sched_yield();
+    return 0;
+}
+
+static void make_busy(struct scope *s)
+{
+    busy = 0;
+    CHECK_EQ_INT(scope_spawn(s, be_busy, NULL), SCOPE_OK);
+    spin_until(&busy, 1);
+}
+
+/* Who asks in the middle of a chunk need not wait for its end, as that is run in steps.  Who asks is feigned. */
+#define STEPS_ITEMS 110
+#define STEPS_FROM 60 /* the chunk that this item is in would be of 40 */
+#define STEPS_LONGEST 16
+
+struct steps {
+    uint64_t published; /* before somebody asked */
+    size_t asked;       /* in a call that ended there; 0: not yet */
+    bool shown;         /* more was published before the next call */
+    bool longer;        /* than a step may be */
+};
+
+static int ask_in_the_middle(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    struct steps *steps = arg;
+    struct worker *w = worker_self();
+    (void)s;
+    steps->shown |= begin == steps->asked && load_relaxed(&w->deque.pub) != steps->published;
+    for (size_t i = begin; i < end; i++)
+        burn(0.2);
+    if (steps->asked || end <= STEPS_FROM)
+        return 0;
+    *steps = (struct steps){load_relaxed(&w->deque.pub), end, false, end - begin > STEPS_LONGEST};
+    (void)add_relaxed(&w->pool->idle.searching, 1);
+    scopei_deque_request(&w->deque);
+    return 0;
+}
+
+static void for_answers_within_a_chunk(void)
+{
+    struct scope_pool *pool = pool_of_two();
+    struct scope_options options = options_of(pool);
+    int soon = 0;
+    SCOPE(s, &options, NULL)
+    {
+        make_busy(s);
+        for (int i = 0; i < SHORT_TRIES; i++) {
+            struct steps steps = {.asked = 0};
+            CHECK_EQ_INT(scope_for(s, 0, STEPS_ITEMS, ask_in_the_middle, &steps), SCOPE_OK);
+            (void)sub_relaxed(&pool->idle.searching, 1);
+            soon += steps.shown && !steps.longer;
+        }
+        atomic_store(&busy, 2);
+    }
+    printf("# at once in %d of %d loops\n", soon, SHORT_TRIES);
+    CHECK(soon > 2); /* where items take twice as long, the loop is divided beforehand; without steps: none */
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
 /* As many items as workers, each waiting for all: nobody may wait for the first to end, whether the others sleep or not. */
@@ -875,6 +1001,43 @@ static void for_failing_chunk_after_one_that_said_so_is_recorded(void)
     CHECK_EQ_INT(run_checked(&options, &report, two_chunks, &at_once), SCOPE_ERROR);
     CHECK_EQ_INT(report.group.total, at_once ? 1 : 2);
     scope_report_fini(&report);
+}
+
+/* Nor what was said in one step of a longer chunk. */
+static int says_in_the_middle(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    size_t *said = arg;
+    if (*said)
+        return FAILED;
+    for (size_t i = begin; i < end; i++)
+        burn(0.2);
+    if (end > STEPS_FROM && end < STEPS_ITEMS)
+        (void)scope_fail(s, FAILED, "said behind item %zu", *said = end);
+    return 0;
+}
+
+static int many_chunks(struct scope *s, void *arg)
+{
+    make_busy(s);
+    int code = scope_for(s, 0, STEPS_ITEMS, says_in_the_middle, arg);
+    atomic_store(&busy, 2);
+    return code;
+}
+
+static void for_failing_step_after_one_that_said_so_is_recorded(void)
+{
+    struct scope_pool *pool = pool_of_two();
+    struct scope_options options = options_of(pool);
+    struct scope_report report;
+    options.policy = SCOPE_COLLECT;
+    for (int i = 0; i < SHORT_TRIES; i++) {
+        size_t said = 0;
+        int status = run_checked(&options, &report, many_chunks, &said);
+        CHECK_EQ_INT(status, said ? SCOPE_ERROR : SCOPE_OK);
+        CHECK_EQ_INT(report.group.total, said ? 2 : 0);
+        scope_report_fini(&report);
+    }
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
 static void for_failing_is_recorded_once_for_each(void)
@@ -1247,6 +1410,11 @@ int main(void)
     else
         check_run("for_cheap_beginning_hides_nothing", for_cheap_beginning_hides_nothing);
     check_run("for_long_item_hides_no_others", for_long_item_hides_no_others);
+    check_run("for_first_item_of_a_thief_hides_nothing", for_first_item_of_a_thief_hides_nothing);
+    if (check_slow())
+        check_skip("for_answers_within_a_chunk", "no loop is short here");
+    else
+        check_run("for_answers_within_a_chunk", for_answers_within_a_chunk);
     check_run("for_one_item_a_worker_all_at_once", for_one_item_a_worker_all_at_once);
     check_run("for_small_loops_in_a_row_each_item_once", for_small_loops_in_a_row_each_item_once);
     check_run("for_small_loops_failing_or_cancelled", for_small_loops_failing_or_cancelled);
@@ -1262,6 +1430,8 @@ int main(void)
     check_run("for_failing_is_recorded_once_for_each", for_failing_is_recorded_once_for_each);
     check_run("for_failing_chunk_after_one_that_said_so_is_recorded",
               for_failing_chunk_after_one_that_said_so_is_recorded);
+    check_run("for_failing_step_after_one_that_said_so_is_recorded",
+              for_failing_step_after_one_that_said_so_is_recorded);
     check_run("for_inner_scope_failed_is_nested", for_inner_scope_failed_is_nested);
     check_run("for_2d_and_3d_each_item_once", for_2d_and_3d_each_item_once);
     check_run("for_3d_stopped_at_any_box_names_it", for_3d_stopped_at_any_box_names_it);
