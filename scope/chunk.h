@@ -87,16 +87,18 @@ static inline size_t part_row(const struct part *part)
     return part->item_ns * (double)row < (row == LOOP_ALIGN ? ALIGN_MOST_NS : ROW_MOST_NS) ? row : 0;
 }
 
-/* Where the next count items end: at the nearest row, if it is as long as one. */
-static inline size_t chunk_end(const struct part *part, size_t count)
+/* So many items, or some more or less, so that they end, or begin, at the nearest row, if they are as many as one. */
+static inline size_t chunk_count(const struct part *part, size_t count)
 {
-    size_t row = part->loop->row, end = part->begin + count;
-    if (part_left(part) <= count)
-        return part->end;
+    size_t row = part->loop->row, left = part_left(part);
+    if (left <= count)
+        return left;
     if (count < row || !part_row(part))
-        return end;
-    size_t over = row == LOOP_ALIGN ? end % LOOP_ALIGN : end % row, more = row - over; /* division takes 10 ns */
-    return over < more ? end - over : part->end - end > more ? end + more : part->end;
+        return count;
+    size_t edge = part->backwards ? part->end - count : part->begin + count;
+    size_t over = row == LOOP_ALIGN ? edge % LOOP_ALIGN : edge % row; /* division takes 10 ns */
+    size_t less = part->backwards ? row - over : over, more = row - less;
+    return less < more ? count - less : left - count > more ? count + more : left;
 }
 
 /* From how much on what is left is worth sharing with somebody who is awake. */

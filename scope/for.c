@@ -5,14 +5,14 @@
 static struct loop plain_loop(int (*run)(struct scope *s, struct part *part, struct scope_range *chunk),
                               const void *what, size_t row)
 {
-    return (struct loop){.run = run, .what = what, .row = row, .stop = {LOOP_NO_STOP}};
+    return (struct loop){.run = run, .what = what, .any_order = true, .row = row, .stop = {LOOP_NO_STOP}};
 }
 
-/* first: where the loop began, of which that is left. */
-static int plain_run(struct scope *s, struct loop *loop, size_t first, struct brief left)
+/* items: of the whole loop, of which that is left; 0: that is all. */
+static int plain_run(struct scope *s, struct loop *loop, size_t items, struct brief left)
 {
     struct part part = {.loop = loop,
-                        .first = first,
+                        .items = items,
                         .begin = left.begin,
                         .end = left.end,
                         .item_ns = left.item_ns,
@@ -42,7 +42,7 @@ int scope_for(struct scope *s, size_t begin, size_t end, scope_for_fn *body, voi
         return code;
     struct loop_for what = {body, arg};
     struct loop loop = plain_loop(for_run, &what, LOOP_ALIGN);
-    return plain_run(s, &loop, begin, brief);
+    return plain_run(s, &loop, end - begin, brief);
 }
 
 /* ----------------------------------------------------------------------------------------- In two and three dimensions

@@ -79,7 +79,7 @@ static inline void guess_paid(struct worker *w, double taken_ns)
         w->vain = vain;
 }
 
-/* Nobody took one. */
+/* Nobody took one, or the whole loop was not worth it. */
 static inline void guess_vain(struct worker *w)
 {
     if (w->vain < VAIN_MOST)

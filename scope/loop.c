@@ -29,8 +29,14 @@
 /* Nor into more parts than so many for each worker: in a long loop little is hidden behind a long item even so. */
 #define AHEAD_PER_WORKER 32
 
-/* What is left of a part is offered while its thief runs his first item, which may be long, if it is worth so much. */
+/* What is left of a part is offered while its thief runs his first item, which may be long, if it is worth so much; and while an item of
+ * this length is run. */
 #define WORTH_FIRST_NS 10000
+#define LONG_NS 3000
+
+/* Behind it a thief begins at the end if items take so long, or are few: if they cost more and more, or less and less, both workers then meet where
+ * they cost about as much.  Shorter ones may be read one after the other from memory, which is faster forwards. */
+#define BACKWARDS_NS 1000
 
 /* Such a part of what is left is little. */
 #define LITTLE 16
@@ -90,7 +96,10 @@ static enum division part_guess(const struct worker *w, const struct part *part)
 {
     if (part_left(part) < 2)
         return DIVIDE_NOT;
-    return part->guess == GUESS_AWAKE || scopei_idle_hunger(w) == HUNGER_NONE ? DIVIDE_EARLY : DIVIDE_LOUDLY;
+    bool hungry = scopei_idle_hunger(w) != HUNGER_NONE;
+    if (part->fresh && !hungry)
+        return DIVIDE_FIRST;
+    return part->guess == GUESS_AWAKE || !hungry ? DIVIDE_EARLY : DIVIDE_LOUDLY;
 }
 
 /* Into how many parts, for each worker, a loop is divided though nobody asks. */
@@ -123,6 +132,16 @@ static bool part_hedges(struct part *part)
     return part->hedged != 0;
 }
 
+/* True if what is left behind the next item is to be offered while that runs: a thief's first one, or a long one, if nothing else is shown. */
+static bool part_hides(const struct worker *w, const struct part *part)
+{
+    if (part_left(part) < 2 || part->loop->split)
+        return false;
+    if (part->fresh)
+        return part->item_ns <= 0 || part->item_ns * (double)part_left(part) >= WORTH_FIRST_NS;
+    return part->divided && part->item_ns >= LONG_NS && !is_shown(w, part);
+}
+
 /* A part whose items' cost is known, if it is. */
 static enum division part_divide(struct worker *w, struct part *part)
 {
@@ -148,7 +167,8 @@ static enum division part_divide(struct worker *w, struct part *part)
         alone_woke(w);
         part->offered = false;
     }
-    return (part->proven || part->divided) && part_large(w, part, left_ns) ? DIVIDE_QUIETLY : DIVIDE_NOT;
+    return (part->proven || part->divided) && !part->fresh && part_large(w, part, left_ns) ? DIVIDE_QUIETLY
+                                                                                           : DIVIDE_NOT;
 }
 
 /* With a seed: whoever is hungry, and whatever the items cost.  A chunk is then half of what is left on average, so the longest
@@ -161,15 +181,18 @@ static enum division part_divide_at_random(struct worker *w, const struct part *
 
 static int part_run(struct scope *s, void *arg);
 
-/* Where the far half begins: in the middle of what the part was, if little of that is done, so that loops over the same array are cut at
- * the same places. */
-static size_t part_middle(const struct part *part, enum division how)
+/* How many items are given away: half of what the part was, if little of that is done, so that loops over the same array are cut at the same
+ * places. */
+static size_t part_half(const struct part *part, enum division how)
 {
-    size_t row = part_row(part), left = part_left(part), done = part->begin - part->first;
-    size_t middle = part->end - (done <= left / LITTLE ? left + done : left) / 2;
+    size_t row = part_row(part), left = part_left(part), done = part->items - left;
+    size_t half = (done <= left / LITTLE ? left + done : left) / 2;
     if (how == DIVIDE_FIRST)
-        return part->begin + 1;
-    return row && middle - part->begin >= row ? middle - middle % row : middle;
+        return left - 1;
+    size_t over = row ? (part->backwards ? part->begin + half : part->end - half) % row : 0;
+    if (part->backwards && over)
+        over = row - over;
+    return half + over < left ? half + over : half;
 }
 
 /* Gives the far half away and runs the near one.  False: it could not be divided. */
@@ -177,16 +200,29 @@ static bool part_split(struct worker *w, struct scope *s, struct part *near, enu
 {
     struct loop *loop = near->loop;
     struct part far = *near;
-    far.begin = far.first = part_middle(near, how);
+    far.items = part_half(near, how);
+    bool front = near->backwards; /* is given away */
+    if (front)
+        far.end = far.begin + far.items;
+    else
+        far.begin = far.end - far.items;
     far.offered = far.fresh = false;
-    near->fresh &= how != DIVIDE_FIRST;
+    if (how == DIVIDE_FIRST) {
+        bool few = near->guess != GUESS_MANY && near->item_ns <= 0;
+        far.backwards |= near->fresh && loop->any_order && (few || near->item_ns >= BACKWARDS_NS);
+        near->fresh = false;
+    }
     if (loop->split && !loop->split(near, &far))
         return false;
     far.begun = false;
     far.divided = near->divided = true;
     if (near->item_ns > 0)
         loop_tell(loop, near->item_ns, false);
-    near->end = far.begin;
+    if (front)
+        near->begin = far.end;
+    else
+        near->end = far.begin;
+    near->items -= far.items;
     near->offered = how != DIVIDE_LOUDLY;
     if (near->offered)
         *code = scopei_fork2_offer(w, part_run, &far, part_run, near, how == DIVIDE_EARLY);
@@ -222,15 +258,19 @@ int scopei_loop_code(const struct loop *loop, struct scope *s, int code)
     return failed;
 }
 
-/* Runs the items up to end.  Returns what that does. */
-static inline int chunk_run(struct scope *s, struct part *part, size_t end)
+/* Runs the next count items.  Returns what that does. */
+static inline int chunk_run(struct scope *s, struct part *part, size_t count)
 {
     struct loop *loop = part->loop;
-    struct scope_range chunk = {part->begin, end};
+    size_t begin = part->backwards ? part->end - count : part->begin;
+    struct scope_range chunk = {begin, begin + count};
     int code = loop->run(s, part, &chunk);
     if (SCOPEI_UNLIKELY(code))
         return scopei_loop_fail(loop, s, code, chunk);
-    part->begin = end;
+    if (part->backwards)
+        part->end = begin;
+    else
+        part->begin = begin + count;
     return 0;
 }
 
@@ -256,30 +296,30 @@ static int part_chunks(struct worker *w, struct scope *s, struct part *part, enu
             how = part_divide_at_random(w, part);
         if (how == DIVIDE_NOT && part_hedges(part))
             how = DIVIDE_EARLY;
-        if (how == DIVIDE_NOT && part->fresh && part_left(part) > 1 &&
-            (part->item_ns <= 0 || part->item_ns * (double)part_left(part) >= WORTH_FIRST_NS))
+        if (how == DIVIDE_NOT && part_hides(w, part))
             how = DIVIDE_FIRST;
         if (how != DIVIDE_NOT && part_split(w, s, part, how, &code))
             return code;
         how = DIVIDE_NOT;
         if (SCOPEI_UNLIKELY(w->said_any))
             scopei_said_aside(w, past);
-        size_t from = part->begin, end = chunk_end(part, part->chunk), step = chunk_step(w, part, end - from);
+        size_t count = chunk_count(part, part->chunk), step = chunk_step(w, part, count), done = 0;
         do {
-            size_t next = chunk_end(part, step);
-            code = chunk_run(s, part, next < end ? next : end);
-        } while (SCOPEI_LIKELY(!code) && part->begin < end && chunk_goes_on(w, s, part));
+            size_t next = chunk_count(part, step);
+            next = next < count - done ? next : count - done;
+            code = chunk_run(s, part, next);
+            done += next;
+        } while (SCOPEI_LIKELY(!code) && done < count && chunk_goes_on(w, s, part));
         if (SCOPEI_UNLIKELY(code))
             return code;
-        size_t count = part->begin - from;
         if (part->begin == part->end) {
             if (part->divided && before && !seeded(w)) {
                 w->looked = os_ticks();
-                part_tell(part, count, ticks_ns(w->pool, before + w->pool->tick_cost, w->looked));
+                part_tell(part, done, ticks_ns(w->pool, before + w->pool->tick_cost, w->looked));
             }
             return 0;
         }
-        before = part_look(w, part, count, before);
+        before = part_look(w, part, done, before);
     }
     return 0;
 }
@@ -300,11 +340,13 @@ static int part_run(struct scope *s, void *arg)
     if (stolen) { /* Nobody has left this worker alone until now. */
         part->by = w;
         part->fresh = !part->loop->split && !seeded(w);
+        part->backwards = false;
         w->looked = w->alone_since = os_ticks();
     }
     part_begin(part, stolen || !part->divided);
     bool known = part->item_ns > 0, guessed = part_guessed(w, part);
-    uint64_t before = known || guessed || part->fresh ? os_ticks() : 0;
+    bool alone = part->fresh || (part->divided && part_left(part) == 1); /* tells the others what it is like */
+    uint64_t before = known || guessed || alone ? os_ticks() : 0;
     part->since = part->since ? part->since : before;
     return part_finish(w, s, part, guessed && !known ? part_guess(w, part) : DIVIDE_NOT, before);
 }
@@ -314,17 +356,15 @@ static int part_run(struct scope *s, void *arg)
 static int loop_quiet(struct worker *w, struct scope *s, struct part *part)
 {
     uint64_t before = part->chunk == 1 && part->guess != GUESS_MANY ? os_ticks() : 0;
-    size_t end = chunk_end(part, part->chunk), count = end - part->begin;
-    int code = scope_cancelled(s) ? SCOPE_ECANCELED : chunk_run(s, part, end);
+    size_t count = chunk_count(part, part->chunk);
+    int code = scope_cancelled(s) ? SCOPE_ECANCELED : chunk_run(s, part, count);
     if (code || part_left(part) == 0)
         return code;
     before = part_look(w, part, count, before);
     bool last = part->chunk == part_left(part) && part->begin < load_relaxed(&part->loop->stop); /* Relaxed: our own. */
     if (!last || w->said_any || part_hedges(part))
         return part_finish(w, s, part, DIVIDE_NOT, before);
-    return scope_cancelled(s)
-               ? SCOPE_ECANCELED
-               : chunk_run(s, part, end + part->chunk); /* its end, without a load of both ends at once */
+    return scope_cancelled(s) ? SCOPE_ECANCELED : chunk_run(s, part, part->chunk);
 }
 
 /* A loop of few items, of which half is offered at once to who may ask. */
@@ -335,9 +375,10 @@ static int loop_offered(struct worker *w, struct scope *s, struct part *part)
     double taken_ns = ticks_ns(w->pool, begun, os_ticks());
     if (part->guess == GUESS_ANYBODY)
         guess_woke(w, part->helped ? 2 * taken_ns : taken_ns);
-    if (taken_ns >= WORTH_STEAL_NS)
+    double told_ns = part->helped ? loop_told(part->loop) * (double)part->loop->items : 0;
+    if (taken_ns >= WORTH_STEAL_NS || told_ns >= WORTH_STEAL_NS)
         guess_paid(w, taken_ns);
-    else if (part->divided && !part->helped)
+    else if (part->divided && (!part->helped || told_ns > 0))
         guess_vain(w);
     return code;
 }
@@ -367,7 +408,9 @@ int scopei_loop_run(struct scope *s, void *arg)
         return SCOPE_OK;
     bool known = part->item_ns > 0;
     part->by = w;
-    size_t items = loop->items = part->end - part->first;
+    if (!part->items)
+        part->items = part_left(part);
+    size_t items = loop->items = part->items;
     part->guess = guess_whom(w, items);
     enum hunger hunger = who_asks(w);
     bool asked = hunger != HUNGER_NONE, likely = !known && loop_likely(w, part, hunger),
@@ -380,9 +423,14 @@ int scopei_loop_run(struct scope *s, void *arg)
     part->assumed = likely;
     part->begun = !likely;
     part->chunk = known ? part_least(part) : offered || seeded(w) || asked ? 1 : CHUNK_QUIET;
+    unsigned likely_count = w->likely;
+    double likely_ns = w->likely_ns;
+    w->likely = 0; /* loops inside this one are others */
     int code = offered                                       ? loop_offered(w, s, part)
                : known || likely || seeded(w) || w->said_any ? part_run(s, part)
                                                              : loop_quiet(w, s, part);
+    w->likely = likely_count;
+    w->likely_ns = likely_ns;
     if (asked && items > 1)
         scopei_loop_took(w, part->guess, part->assumed ? 0 : part->since, part->divided || part->item_ns > 0,
                          part->divided ? loop_told(loop) * (double)items : 0);

@@ -11,7 +11,7 @@ enum guess { GUESS_MANY, GUESS_VAIN, GUESS_AWAKE, GUESS_ANYBODY };
 /* What is left for one task to do: the owner's alone, while it runs. */
 struct part {
     struct loop *loop;
-    size_t first;      /* where it began */
+    size_t items;      /* so many were there when it began */
     size_t begin, end; /* what is left */
     /* The engine's */
     size_t chunk;    /* how many items to run before looking up */
@@ -26,6 +26,7 @@ struct part {
     bool helped;             /* somebody else has run one that was divided from it */
     bool awake;              /* somebody who is awake asked when the loop, of many items, began */
     bool begun;              /* somebody runs it */
+    bool backwards;          /* the next chunk is the last of what is left */
     bool fresh;              /* a thief is about to run its first item, and knows nothing of it */
     const struct worker *by; /* who that is, or who has made it */
     /* The algorithm's */
@@ -41,6 +42,7 @@ struct loop {
     void (*join)(struct part *near, struct part *far);  /* both have ended, well or not.  NULL: nothing to do */
     double split_ns;                                    /* about what those two cost */
     const void *what;                                   /* the algorithm's description of its work */
+    bool any_order;                                     /* a part may be run backwards */
     size_t row;   /* chunks that are longer end at multiples of this; 0: anywhere */
     size_t items; /* of all parts; the engine's */
     /* Anybody */
@@ -74,8 +76,8 @@ static inline bool part_done(const struct part *part)
     return part->begin == part->end;
 }
 
-/* Runs all items of part, a struct part *, of which loop, first, begin, end and the algorithm's own fields are set, item_ns and proven
- * may be, and all else is 0.  Returns what the loop does. */
+/* Runs all items of part, a struct part *, of which loop, begin, end and the algorithm's own fields are set, items, item_ns, proven and
+ * since are if some have run already, and all else is 0.  Returns what the loop does. */
 int scopei_loop_run(struct scope *s, void *part);
 
 /* A plain loop that may be brief: what is left of it; and what is known of that, as in struct part. */

@@ -294,7 +294,7 @@ static int scan_work(struct scope *s, void *arg)
         return code;
     scan_offsets(scan);
     struct loop write = {.run = write_run, .what = scan, .stop = {LOOP_NO_STOP}};
-    struct part rest = {.loop = &write, .first = scan->first, .begin = scan->first, .end = scan->blocks};
+    struct part rest = {.loop = &write, .begin = scan->first, .end = scan->blocks};
     return scopei_loop_run(s, &rest);
 }
 

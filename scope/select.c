@@ -36,7 +36,7 @@ static int find_work(struct scope *s, void *arg)
 {
     struct find *what = arg;
     struct loop loop = {.run = find_run, .what = what, .stop = {LOOP_NO_STOP}};
-    struct part part = {.loop = &loop, .first = what->begin, .begin = what->begin, .end = what->end};
+    struct part part = {.loop = &loop, .begin = what->begin, .end = what->end};
     int code = scopei_loop_run(s, &part);
     uint64_t stop = load_relaxed(&loop.stop); /* Relaxed: ordered by the join. */
     what->found = stop < what->end ? (size_t)stop : what->end;
@@ -199,8 +199,7 @@ static int histogram_work(struct scope *s, void *arg)
                         .split_ns = split_cost(2 * what->bins * sizeof(uint64_t)),
                         .what = what,
                         .stop = {LOOP_NO_STOP}};
-    struct part part = {
-        .loop = &loop, .first = what->begin, .begin = what->begin, .end = what->end, .memory = what->counts};
+    struct part part = {.loop = &loop, .begin = what->begin, .end = what->end, .memory = what->counts};
     return scopei_loop_run(s, &part);
 }
 
