@@ -23,19 +23,6 @@ static bool loop_is_quiet(struct worker *w, const struct scope *s, size_t items,
     return *guess != GUESS_ANYBODY;
 }
 
-/* The first chunk is one item if somebody asks.  If nobody does it is such a part of all, but not more than the most; few items are done at
- * once, as nobody would look before the last ones. */
-#define FIRST_QUIET 16
-#define FIRST_MOST 64
-
-static size_t brief_first(size_t items, bool asked)
-{
-    if (asked || items <= (size_t)2 * CHUNK_QUIET)
-        return asked ? 1 : items;
-    size_t first = items / FIRST_QUIET;
-    return first < CHUNK_QUIET ? CHUNK_QUIET : first < FIRST_MOST ? first : FIRST_MOST;
-}
-
 /* How many of the items that are left behind a chunk of count, which began at before, are to be run before another look, as chunk_adapt has
  * it; 0: the loop is not brief.  *before becomes when it ended, if that was looked at. */
 static size_t brief_chunk(struct worker *w, struct brief *brief, size_t count, bool asked, uint64_t *before)
@@ -81,15 +68,22 @@ int scopei_loop_brief(struct scope *s, struct brief *brief, scope_for_fn *body, 
     called = true;
     int code;
     uint64_t before = asked && guess != GUESS_MANY ? os_ticks() : 0;
-    size_t chunk = brief_first(brief->end - brief->begin, asked);
+    uint64_t looked = w->looked;
+    unsigned likely = w->likely;
+    double likely_ns = w->likely_ns;
+    size_t left = brief->end - brief->begin, chunk = asked ? 1 : left < CHUNK_QUIET ? left : CHUNK_QUIET;
     do {
         if (chunk >= LOOP_ALIGN && chunk < brief->end - brief->begin)
             chunk -= (brief->begin + chunk) % LOOP_ALIGN;
         code = brief_run(s, brief->begin, brief->begin + chunk, body, arg);
         brief->begin += chunk;
         bool over = code || brief->begin == brief->end || w->said_any;
+        if (!before)
+            w->looked = looked; /* loops inside this one may have looked */
         chunk = over ? 0 : brief_chunk(w, brief, chunk, asked, &before);
     } while (chunk);
+    w->likely = likely;
+    w->likely_ns = likely_ns;
     if (asked && brief->begin == brief->end)
         scopei_loop_took(w, guess, brief->since, brief->item_ns > 0, 0);
     called = false;

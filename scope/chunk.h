@@ -29,6 +29,7 @@
  * those who ask find something else: each is a call of the user's, which may cost something by itself. */
 #define STEP_NS 1000
 #define STEPS_MOST 8
+#define STEPS_COST 1.5
 
 /* If those who ask find another part, or task, it may take longer, and half of another one is not left for later. */
 #define CHUNK_SHOWN_NS 20000
@@ -42,7 +43,7 @@
 #define MEASURED_NS 250
 
 /* Nor does one item that took less, if anything is told of the others: on another core the first one takes 0.2 us longer. */
-#define MEASURED_ONE_NS 1000
+#define MEASURED_ONE_NS 500
 
 /* Nor is anybody woken, or more shown than is asked for, but for a chunk that took so long behind another that was measured, or one
  * that took so much longer: the first item after a pause waits for memory and code, and may take a thousand times as long as the
@@ -192,11 +193,17 @@ static inline void part_tell(struct part *part, size_t count, double taken_ns)
 /* Of how many items the steps of a chunk of so many are, between which it is seen whether anybody asks. */
 static inline size_t chunk_step(const struct worker *w, const struct part *part, size_t count)
 {
-    double step = STEP_NS / part->item_ns, least = (double)count / STEPS_MOST;
-    if (part->item_ns <= 0 || w->pool->workers == 1 || step >= (double)count || is_shown(w, part))
+    double step = STEP_NS / part->item_ns;
+    if (part->item_ns <= 0 || part->whole || w->pool->workers == 1 || step >= (double)count || is_shown(w, part))
         return count;
-    step = step > least ? step : least;
-    return step > 1 ? (size_t)step : 1;
+    size_t least = count / STEPS_MOST + 1;
+    return step > (double)least ? (size_t)step : least;
+}
+
+/* A chunk of so many items was run in steps and took so long.  If that is much more than they took before, it is the calls that cost. */
+static inline void chunk_steps_cost(struct part *part, size_t count, double taken_ns)
+{
+    part->whole |= taken_ns > STEPS_COST * part->item_ns * (double)count;
 }
 
 /* The shortest chunk, if it is known what items cost. */

@@ -27,7 +27,7 @@
  * nanoseconds, which is a tenth of them, and up to the most. */
 #define VAIN_MOST 64
 #define VAIN_ITEMS 4
-#define VAIN_RETRY 256
+#define VAIN_RETRY 257
 #define VAIN_PAID_NS 1000
 #define VAIN_PAID_MOST 1e6
 
@@ -159,7 +159,8 @@ static inline bool likely_known(const struct worker *w)
 /* True if the next loop is taken to be such a one, for those who ask: who is awake, or due to be woken. */
 static inline bool guess_likely(const struct worker *w, enum hunger hunger)
 {
-    return likely_known(w) && (hunger == HUNGER_AWAKE || (hunger == HUNGER_ASLEEP && alone_wakes(w)));
+    return likely_known(w) &&
+           (hunger == HUNGER_AWAKE || (hunger == HUNGER_ASLEEP && (w->likely_ns >= WORTH_WAKE_NS || alone_wakes(w))));
 }
 
 /* Such a loop would have taken so long alone; 0: that is not known. */
@@ -178,7 +179,7 @@ static inline void likely_learn(struct worker *w, double taken_ns)
 
 /* A loop whose beginning was cheap may have taken long all the same.  Of those one in so many is looked at when it ends, and all from then on
  * while they take so long. */
-#define LOOK_ONE_IN 16
+#define LOOK_ONE_IN 17
 #define LOOK_LEAST_NS 1000
 
 /* True if the loop that ends is to be looked at; measured: its items cost something. */

@@ -34,6 +34,9 @@
 #define WORTH_FIRST_NS 10000
 #define LONG_NS 3000
 
+/* But for that of a thief it is divided in the middle if it is more, as each division is a call inside the one before. */
+#define FIRST_MOST 16
+
 /* Behind it a thief begins at the end if items take so long, or are few: if they cost more and more, or less and less, both workers then meet where
  * they cost about as much.  Shorter ones may be read one after the other from memory, which is faster forwards. */
 #define BACKWARDS_NS 1000
@@ -60,6 +63,8 @@ __attribute__((noinline)) static uint64_t part_measure(struct worker *w, struct 
     double taken_ns;
     uint64_t now = clock_look(w, before, &taken_ns);
     part->since = part->since ? part->since : now;
+    if (part->stepped && before)
+        chunk_steps_cost(part, count, taken_ns);
     chunk_adapt(w, part, count, taken_ns, !before);
     if (part->divided && before)
         part_tell(part, count, taken_ns);
@@ -147,8 +152,8 @@ static enum division part_divide(struct worker *w, struct part *part)
 {
     const struct loop *loop = part->loop;
     double left_ns = part->item_ns * (double)part_left(part);
-    bool worth_wake = part->proven && left_ns >= WORTH_WAKE_NS;
-    if (worth_wake)
+    bool worth_wake = (part->proven || part->assumed) && left_ns >= WORTH_WAKE_NS;
+    if (worth_wake && part->proven)
         guess_right(w);
     if (left_ns < part_worth_ns(part) + 4 * loop->split_ns || part_left(part) < 2)
         return DIVIDE_NOT;
@@ -274,10 +279,11 @@ static inline int chunk_run(struct scope *s, struct part *part, size_t count)
     return 0;
 }
 
-/* True if a chunk may go on with its next step. */
-static inline bool chunk_goes_on(const struct worker *w, const struct scope *s, const struct part *part)
+/* True if a chunk may go on with its next step: nobody asks who did not when it began. */
+static inline bool chunk_goes_on(const struct worker *w, const struct scope *s, const struct part *part,
+                                 enum hunger seen)
 {
-    return !is_asked(w) && !w->said_any && !scope_cancelled(s) &&
+    return who_asks(w) <= seen && !w->said_any && !scope_cancelled(s) &&
            part->begin < load_relaxed(&part->loop->stop); /* Relaxed: as in part_chunks. */
 }
 
@@ -297,19 +303,22 @@ static int part_chunks(struct worker *w, struct scope *s, struct part *part, enu
         if (how == DIVIDE_NOT && part_hedges(part))
             how = DIVIDE_EARLY;
         if (how == DIVIDE_NOT && part_hides(w, part))
-            how = DIVIDE_FIRST;
+            how = part->fresh || part_left(part) <= FIRST_MOST ? DIVIDE_FIRST : DIVIDE_QUIETLY;
         if (how != DIVIDE_NOT && part_split(w, s, part, how, &code))
             return code;
         how = DIVIDE_NOT;
         if (SCOPEI_UNLIKELY(w->said_any))
             scopei_said_aside(w, past);
         size_t count = chunk_count(part, part->chunk), step = chunk_step(w, part, count), done = 0;
+        enum hunger seen = who_asks(w);
         do {
             size_t next = chunk_count(part, step);
             next = next < count - done ? next : count - done;
             code = chunk_run(s, part, next);
             done += next;
-        } while (SCOPEI_LIKELY(!code) && done < count && chunk_goes_on(w, s, part));
+        } while (SCOPEI_LIKELY(!code) && done < count && chunk_goes_on(w, s, part, seen));
+        part->fresh = false;
+        part->stepped = step < done;
         if (SCOPEI_UNLIKELY(code))
             return code;
         if (part->begin == part->end) {
@@ -357,9 +366,12 @@ static int loop_quiet(struct worker *w, struct scope *s, struct part *part)
 {
     uint64_t before = part->chunk == 1 && part->guess != GUESS_MANY ? os_ticks() : 0;
     size_t count = chunk_count(part, part->chunk);
+    uint64_t looked = w->looked;
     int code = scope_cancelled(s) ? SCOPE_ECANCELED : chunk_run(s, part, count);
     if (code || part_left(part) == 0)
         return code;
+    if (!before)
+        w->looked = looked; /* loops inside this one may have looked */
     before = part_look(w, part, count, before);
     bool last = part->chunk == part_left(part) && part->begin < load_relaxed(&part->loop->stop); /* Relaxed: our own. */
     if (!last || w->said_any || part_hedges(part))
@@ -396,7 +408,8 @@ void scopei_loop_took(struct worker *w, enum guess guess, uint64_t since, bool m
         return;
     }
     w->looked = os_ticks();
-    guess_took(w, guess, alone_ns > 0 ? alone_ns : ticks_ns(w->pool, since, w->looked));
+    double taken_ns = ticks_ns(w->pool, since, w->looked), most_ns = taken_ns * (double)w->pool->workers;
+    guess_took(w, guess, alone_ns <= 0 ? taken_ns : alone_ns < most_ns ? alone_ns : most_ns);
 }
 
 int scopei_loop_run(struct scope *s, void *arg)
@@ -422,7 +435,7 @@ int scopei_loop_run(struct scope *s, void *arg)
     }
     part->assumed = likely;
     part->begun = !likely;
-    part->chunk = known ? part_least(part) : offered || seeded(w) || asked ? 1 : CHUNK_QUIET;
+    part->chunk = known ? part_least(part) : offered || seeded(w) || asked || part->since ? 1 : CHUNK_QUIET;
     unsigned likely_count = w->likely;
     double likely_ns = w->likely_ns;
     w->likely = 0; /* loops inside this one are others */
@@ -432,8 +445,8 @@ int scopei_loop_run(struct scope *s, void *arg)
     w->likely = likely_count;
     w->likely_ns = likely_ns;
     if (asked && items > 1)
-        scopei_loop_took(w, part->guess, part->assumed ? 0 : part->since, part->divided || part->item_ns > 0,
-                         part->divided ? loop_told(loop) * (double)items : 0);
+        scopei_loop_took(w, part->guess, part->since, part->divided || part->item_ns > 0,
+                         part->divided && !part->assumed ? loop_told(loop) * (double)items : 0);
     if (part->hedged)
         guess_hedged(w, ticks_ns(w->pool, part->hedged, os_ticks()));
     return scopei_loop_code(loop, s, code);

@@ -27,6 +27,8 @@ struct part {
     bool awake;              /* somebody who is awake asked when the loop, of many items, began */
     bool begun;              /* somebody runs it */
     bool backwards;          /* the next chunk is the last of what is left */
+    bool stepped;            /* the last chunk was run in several calls */
+    bool whole;              /* chunks are run in one call, as calls cost too much */
     bool fresh;              /* a thief is about to run its first item, and knows nothing of it */
     const struct worker *by; /* who that is, or who has made it */
     /* The algorithm's */

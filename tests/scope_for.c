@@ -694,6 +694,37 @@ static void for_answers_within_a_chunk(void)
     CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
 }
 
+/* However many long items there are, what is left behind them is not divided one inside the other. */
+#define DEEP_ITEMS 60000
+#define DEEP_MOST 100000 /* bytes; one call inside the other for each item of a part: 400000 */
+
+static int measure_stack(struct scope *s, size_t begin, size_t end, void *arg)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0), *lowest = arg;
+    (void)s;
+    for (size_t i = begin; i < end; i++)
+        burn(3.5);
+    if (here < *lowest)
+        *lowest = here;
+    return 0;
+}
+
+static void for_long_items_need_little_stack(void)
+{
+    struct scope_pool *pool = pool_of_two();
+    struct scope_options options = options_of(pool);
+    uintptr_t highest = (uintptr_t)__builtin_frame_address(0), lowest = highest;
+    SCOPE(s, &options, NULL)
+    {
+        make_busy(s);
+        CHECK_EQ_INT(scope_for(s, 0, DEEP_ITEMS, measure_stack, &lowest), SCOPE_OK);
+        atomic_store(&busy, 2);
+    }
+    printf("# %zu bytes\n", (size_t)(highest - lowest));
+    CHECK(highest - lowest < DEEP_MOST);
+    CHECK_EQ_INT(scope_pool_destroy(pool), SCOPE_OK);
+}
+
 /* As many items as workers, each waiting for all: nobody may wait for the first to end, whether the others sleep or not. */
 static atomic_uint meeting;
 
@@ -994,7 +1025,8 @@ static int says_then_fails(struct scope *s, size_t begin, size_t end, void *arg)
 {
     if (begin == 0)
         (void)scope_fail(s, FAILED, "said");
-    *(bool *)arg |= begin == 0 && end == 10;
+    if (begin == 0 && end == 10)
+        *(bool *)arg = true;
     return end == 10 ? FAILED : 0;
 }
 
@@ -1422,6 +1454,7 @@ int main(void)
         check_run("for_cheap_beginning_hides_nothing", for_cheap_beginning_hides_nothing);
     check_run("for_long_item_hides_no_others", for_long_item_hides_no_others);
     check_run("for_item_of_a_thief_hides_nothing", for_item_of_a_thief_hides_nothing);
+    check_run("for_long_items_need_little_stack", for_long_items_need_little_stack);
     if (check_slow())
         check_skip("for_answers_within_a_chunk", "no loop is short here");
     else
