@@ -41,6 +41,10 @@
  * they cost about as much.  Shorter ones may be read one after the other from memory, which is faster forwards. */
 #define BACKWARDS_NS 1000
 
+/* So much later than its owner a thief who is awake begins with his half of a part.  It is felt if that is no longer than the most. */
+#define LATE_NS 600
+#define LATE_MOST_NS 10000
+
 /* Such a part of what is left is little. */
 #define LITTLE 16
 
@@ -187,11 +191,14 @@ static enum division part_divide_at_random(struct worker *w, const struct part *
 static int part_run(struct scope *s, void *arg);
 
 /* How many items are given away: half of what the part was, if little of that is done, so that loops over the same array are cut at the same
- * places. */
+ * places; less of a short part that somebody is about to take, so that both end at the same time. */
 static size_t part_half(const struct part *part, enum division how)
 {
     size_t row = part_row(part), left = part_left(part), done = part->items - left;
     size_t half = (done <= left / LITTLE ? left + done : left) / 2;
+    double half_ns = part->item_ns * (double)half;
+    if (how == DIVIDE_QUIETLY && half_ns > LATE_NS && half_ns < LATE_MOST_NS)
+        half -= (size_t)(LATE_NS / 2.0 / part->item_ns);
     if (how == DIVIDE_FIRST)
         return left - 1;
     size_t over = row ? (part->backwards ? part->begin + half : part->end - half) % row : 0;
