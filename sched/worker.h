@@ -41,6 +41,17 @@ struct said {
     struct scope_errors *inner; /* errors of the inner scope that failed last in this task; NULL: none */
 };
 
+/* What the last loops of one body came to: scope/guess.h. */
+#define WORKER_HISTORY_BITS 6
+#define WORKER_HISTORIES (1 << WORKER_HISTORY_BITS)
+
+struct history {
+    uintptr_t body;    /* the user's function */
+    double ns;         /* what the last of those that were worth it takes alone */
+    unsigned worth;    /* so many in a row were asked for, and worth it */
+    unsigned unlooked; /* so many more are not looked at when they end */
+};
+
 /* An offered task that a thief has seen, and not taken yet. */
 struct early {
     struct atomic_u64 index;
@@ -74,13 +85,11 @@ struct worker {
     int64_t vain;                       /* scope/guess.h: small loops offered in vain, less what others pay for */
     unsigned hedged_vain;               /* scope/guess.h: loops whose cheap beginning told the truth */
     unsigned hedges;                    /* scope/guess.h: so many were taken to, as those before did */
-    double likely_ns;                   /* scope/guess.h: what the last of the likely loops takes alone */
     uint64_t alone_since;               /* scope/guess.h: since then nobody has helped with its loops, in ticks */
     uint64_t alone_woke;                /* scope/guess.h: when somebody was woken for that last, in ticks */
     unsigned alone_wakes;               /* scope/guess.h: and how often, without help since */
-    unsigned unlooked;                  /* scope/guess.h: so many more loops are not looked at when they end */
-    unsigned likely;                    /* scope/guess.h: so many loops in a row were asked for, and worth it */
-    struct atomic_ptr running;          /* const struct scope_task *: scope/dump.c.  P: anybody reads */
+    struct history history[WORKER_HISTORIES]; /* scope/guess.h: what its last loops came to */
+    struct atomic_ptr running;                /* const struct scope_task *: scope/dump.c.  P: anybody reads */
 
     /* I, immutable after init */
     struct scope_pool *pool;

@@ -9,13 +9,14 @@
 
 /* True if nobody is to hear of such a loop before its first items have run, and perhaps not then: who is awake, too, if that was in vain
  * of late.  *asked: somebody may have to; *guess: as in struct part. */
-static bool loop_is_quiet(struct worker *w, const struct scope *s, size_t items, bool *asked, enum guess *guess)
+static bool loop_is_quiet(struct worker *w, const struct scope *s, size_t items, uintptr_t body, bool *asked,
+                          enum guess *guess)
 {
     if (!s || !w || w->open != s || items == 0 || w->said_any || seeded(w))
         return false;
     enum hunger hunger = who_asks(w);
     *asked = hunger != HUNGER_NONE;
-    if (guess_likely(w, hunger))
+    if (guess_ns(w, body, hunger) > 0)
         return false;
     if (hunger == HUNGER_AWAKE && (guess_few(w, items) ? !guess_is_vain(w, items) : guess_hedges_now(w)))
         return false;
@@ -63,14 +64,12 @@ int scopei_loop_brief(struct scope *s, struct brief *brief, scope_for_fn *body, 
     struct worker *w = worker_self();
     enum guess guess;
     bool asked, called __attribute__((cleanup(scopei_must_return))) = false;
-    if (!loop_is_quiet(w, s, brief->end - brief->begin, &asked, &guess))
+    if (!loop_is_quiet(w, s, brief->end - brief->begin, (uintptr_t)body, &asked, &guess))
         return 0;
     called = true;
     int code;
     uint64_t before = asked && guess != GUESS_MANY ? os_ticks() : 0;
     uint64_t looked = w->looked;
-    unsigned likely = w->likely;
-    double likely_ns = w->likely_ns;
     size_t left = brief->end - brief->begin, chunk = asked ? 1 : left < CHUNK_QUIET ? left : CHUNK_QUIET;
     do {
         if (chunk >= LOOP_ALIGN && chunk < brief->end - brief->begin)
@@ -82,10 +81,8 @@ int scopei_loop_brief(struct scope *s, struct brief *brief, scope_for_fn *body, 
             w->looked = looked; /* loops inside this one may have looked */
         chunk = over ? 0 : brief_chunk(w, brief, chunk, asked, &before);
     } while (chunk);
-    w->likely = likely;
-    w->likely_ns = likely_ns;
     if (asked && brief->begin == brief->end)
-        scopei_loop_took(w, guess, brief->since, brief->item_ns > 0, 0);
+        scopei_loop_took(w, (uintptr_t)body, guess, brief->since, brief->item_ns > 0, 0);
     called = false;
     return code;
 }

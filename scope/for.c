@@ -3,9 +3,9 @@
 
 /* A loop that nothing has to be done for when it is divided. */
 static struct loop plain_loop(int (*run)(struct scope *s, struct part *part, struct scope_range *chunk),
-                              const void *what, size_t row)
+                              const void *what, uintptr_t body, size_t row)
 {
-    return (struct loop){.run = run, .what = what, .any_order = true, .row = row, .stop = {LOOP_NO_STOP}};
+    return (struct loop){.run = run, .what = what, .body = body, .any_order = true, .row = row, .stop = {LOOP_NO_STOP}};
 }
 
 /* items: of the whole loop, of which that is left; 0: that is all. */
@@ -41,7 +41,7 @@ int scope_for(struct scope *s, size_t begin, size_t end, scope_for_fn *body, voi
     if (code || (begin < end && brief.begin == brief.end))
         return code;
     struct loop_for what = {body, arg};
-    struct loop loop = plain_loop(for_run, &what, LOOP_ALIGN);
+    struct loop loop = plain_loop(for_run, &what, (uintptr_t)body, LOOP_ALIGN);
     return plain_run(s, &loop, end - begin, brief);
 }
 
@@ -132,7 +132,8 @@ static int boxes_run(struct scope *s, struct loop_3d *what)
 {
     if (!box_init(what))
         return SCOPE_EINVAL;
-    struct loop loop = plain_loop(for_3d_run, what, what->row);
+    uintptr_t body = what->body_2d ? (uintptr_t)what->body_2d : (uintptr_t)what->body_3d;
+    struct loop loop = plain_loop(for_3d_run, what, body, what->row);
     return plain_run(s, &loop, 0, (struct brief){.end = range_length(what->range[0]) * what->plane});
 }
 
@@ -179,7 +180,7 @@ static int each_run(struct scope *s, struct part *part, struct scope_range *chun
 int scope_for_each(struct scope *s, void *array, size_t count, size_t size, scope_each_fn *body, void *arg)
 {
     struct loop_each what = {array, size, body, arg};
-    struct loop loop = plain_loop(each_run, &what, 0);
+    struct loop loop = plain_loop(each_run, &what, (uintptr_t)body, 0);
     return body && loop_array(array, count, size) ? plain_run(s, &loop, 0, (struct brief){.end = count}) : SCOPE_EINVAL;
 }
 
@@ -218,7 +219,7 @@ int scope_map(struct scope *s, const void *input, size_t input_size, void *outpu
               int *status, scope_map_fn *fn, void *arg)
 {
     struct loop_map what = {input, output, input_size, output_size, status, fn, arg};
-    struct loop loop = plain_loop(map_run, &what, 0);
+    struct loop loop = plain_loop(map_run, &what, (uintptr_t)fn, 0);
     struct part part = {.loop = &loop, .end = count};
     if (!fn || !loop_array(input, count, input_size) || !loop_array(output, count, output_size))
         return SCOPE_EINVAL;

@@ -4,6 +4,7 @@
 #ifndef SCOPE_GUESS_H
 #define SCOPE_GUESS_H
 
+#include "sched/idle.h"
 #include "scope/loop.h"
 
 /* Work is shared with a worker that is awake if it takes so long: a steal and a join cost about 0.5 us (bench/steal), and to move an
@@ -144,38 +145,51 @@ static inline void alone_helped(struct worker *w)
     w->alone_wakes = 0;
 }
 
-/* ----------------------------------------------------------------------------------------------- Loops that are all alike */
+/* -------------------------------------------------------------------------------------------- Loops of the same body
+ *
+ * A program may run many loops in turns, some short, some long.  So what they came to is kept apart, by the user's function; of so many
+ * of them, at most: others take their places, and those begin anew. */
+static inline unsigned history_slot(uintptr_t body)
+{
+    /* Fibonacci hashing (Knuth, The Art of Computer Programming, vol. 3, 6.4): the highest bits of the product. */
+    return (unsigned)((uint64_t)body * 0x9e3779b97f4a7c15 >> (64 - WORKER_HISTORY_BITS));
+}
+
+static inline struct history *history_of(struct worker *w, uintptr_t body)
+{
+    struct history *history = &w->history[history_slot(body)];
+    if (history->body != body)
+        *history = (struct history){.body = body};
+    return history;
+}
 
 /* After so many in a row that were worth it, while somebody asked when they began, the next one is taken to be as long as the last, and
  * divided for him before its first item: he begins 1 us earlier.  If that is wrong, it costs the loop about 1 us, and so many others
  * are needed again. */
 #define LIKELY_LEAST 4
 
-static inline bool likely_known(const struct worker *w)
+/* What the next loop is taken to take alone, for those who ask: who is awake, or due to be woken.  0: nothing is known. */
+static inline double guess_ns(struct worker *w, uintptr_t body, enum hunger hunger)
 {
-    return w->likely >= LIKELY_LEAST;
-}
-
-/* True if the next loop is taken to be such a one, for those who ask: who is awake, or due to be woken. */
-static inline bool guess_likely(const struct worker *w, enum hunger hunger)
-{
-    return likely_known(w) &&
-           (hunger == HUNGER_AWAKE || (hunger == HUNGER_ASLEEP && (w->likely_ns >= WORTH_WAKE_NS || alone_wakes(w))));
+    if (hunger == HUNGER_NONE)
+        return 0;
+    const struct history *history = history_of(w, body);
+    bool likely =
+        history->worth >= LIKELY_LEAST && (hunger == HUNGER_AWAKE || history->ns >= WORTH_WAKE_NS || alone_wakes(w));
+    return likely ? history->ns : 0;
 }
 
 /* Such a loop would have taken so long alone; 0: that is not known. */
-static inline void likely_learn(struct worker *w, double taken_ns)
+static inline void history_add(struct history *history, double taken_ns)
 {
     if (taken_ns < WORTH_STEAL_NS) {
-        w->likely = 0;
+        history->worth = 0;
         return;
     }
-    w->likely_ns = taken_ns;
-    if (w->likely < LIKELY_LEAST)
-        w->likely++;
+    history->ns = taken_ns;
+    if (history->worth < LIKELY_LEAST)
+        history->worth++;
 }
-
-/* ----------------------------------------------------------------------------------------------- What a loop came to */
 
 /* A loop whose beginning was cheap may have taken long all the same.  Of those one in so many is looked at when it ends, and all from then on
  * while they take so long. */
@@ -183,19 +197,19 @@ static inline void likely_learn(struct worker *w, double taken_ns)
 #define LOOK_LEAST_NS 1000
 
 /* True if the loop that ends is to be looked at; measured: its items cost something. */
-static inline bool guess_looks(struct worker *w, bool measured)
+static inline bool guess_looks(struct history *history, bool measured)
 {
-    if (measured || w->unlooked == 0)
+    if (measured || history->unlooked == 0)
         return true;
-    w->unlooked--;
+    history->unlooked--;
     return false;
 }
 
 /* It took so long alone. */
-static inline void guess_took(struct worker *w, enum guess guess, double taken_ns)
+static inline void guess_took(struct worker *w, struct history *history, enum guess guess, double taken_ns)
 {
-    w->unlooked = taken_ns < LOOK_LEAST_NS ? LOOK_ONE_IN - 1 : 0;
-    likely_learn(w, taken_ns);
+    history->unlooked = taken_ns < LOOK_LEAST_NS ? LOOK_ONE_IN - 1 : 0;
+    history_add(history, taken_ns);
     if (guess != GUESS_MANY && taken_ns >= WORTH_STEAL_NS)
         guess_paid(w, taken_ns);
     if (taken_ns >= WORTH_WAKE_NS)

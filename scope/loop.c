@@ -11,7 +11,7 @@
  * part: the first may have been of an item that was not like the others.
  *
  * In a loop of many items all that is not known before some of them have run, and meanwhile who asks waits.  So when the last few loops
- * were shared with who asked, the next one is taken to be as long as the last, and divided before its first item.
+ * of the same body were shared with who asked, the next one is taken to be as long as the last, and divided before its first item.
  *
  * A loop of few items is another matter, since each may take long, and all others would wait for the first of them.  So its far
  * half is offered before its cost is known: to those who are awake for little (a fence, a swing, and cache lines that go to and
@@ -402,21 +402,24 @@ static int loop_offered(struct worker *w, struct scope *s, struct part *part)
     return code;
 }
 
-/* True if the loop is taken to be like the last ones, for those who ask. */
-static bool loop_likely(const struct worker *w, const struct part *part, enum hunger hunger)
+/* What the loop is taken to take alone, as the last ones of its body did, for those who ask; 0: nothing is known. */
+static double loop_guess(struct worker *w, const struct part *part, enum hunger hunger)
 {
-    return part->guess != GUESS_ANYBODY && part_left(part) > 1 && guess_likely(w, hunger) && !seeded(w);
+    bool any = part->guess != GUESS_ANYBODY && part_left(part) > 1 && !seeded(w);
+    return any ? guess_ns(w, part->loop->body, hunger) : 0;
 }
 
-void scopei_loop_took(struct worker *w, enum guess guess, uint64_t since, bool measured, double alone_ns)
+void scopei_loop_took(struct worker *w, uintptr_t body, enum guess guess, uint64_t since, bool measured,
+                      double alone_ns)
 {
-    if (!since || !guess_looks(w, measured)) {
-        likely_learn(w, 0);
+    struct history *history = history_of(w, body);
+    if (!since || !guess_looks(history, measured)) {
+        history_add(history, 0);
         return;
     }
     w->looked = os_ticks();
     double taken_ns = ticks_ns(w->pool, since, w->looked), most_ns = taken_ns * (double)w->pool->workers;
-    guess_took(w, guess, alone_ns <= 0 ? taken_ns : alone_ns < most_ns ? alone_ns : most_ns);
+    guess_took(w, history, guess, alone_ns <= 0 ? taken_ns : alone_ns < most_ns ? alone_ns : most_ns);
 }
 
 int scopei_loop_run(struct scope *s, void *arg)
@@ -433,26 +436,21 @@ int scopei_loop_run(struct scope *s, void *arg)
     size_t items = loop->items = part->items;
     part->guess = guess_whom(w, items);
     enum hunger hunger = who_asks(w);
-    bool asked = hunger != HUNGER_NONE, likely = !known && loop_likely(w, part, hunger),
-         offered = !known && !likely && part_guessed(w, part);
+    double likely_ns = known ? 0 : loop_guess(w, part, hunger);
+    bool asked = hunger != HUNGER_NONE, likely = likely_ns > 0, offered = !known && !likely && part_guessed(w, part);
     part->awake = hunger == HUNGER_AWAKE && part->guess == GUESS_MANY && guess_hedges(w);
     if (likely) {
-        part->item_ns = w->likely_ns / (double)items;
+        part->item_ns = likely_ns / (double)items;
         loop_tell(loop, part->item_ns, true);
     }
     part->assumed = likely;
     part->begun = !likely;
     part->chunk = known ? part_least(part) : offered || seeded(w) || asked || part->since ? 1 : CHUNK_QUIET;
-    unsigned likely_count = w->likely;
-    double likely_ns = w->likely_ns;
-    w->likely = 0; /* loops inside this one are others */
     int code = offered                                       ? loop_offered(w, s, part)
                : known || likely || seeded(w) || w->said_any ? part_run(s, part)
                                                              : loop_quiet(w, s, part);
-    w->likely = likely_count;
-    w->likely_ns = likely_ns;
     if (asked && items > 1)
-        scopei_loop_took(w, part->guess, part->since, part->divided || part->item_ns > 0,
+        scopei_loop_took(w, loop->body, part->guess, part->since, part->divided || part->item_ns > 0,
                          part->divided && !part->assumed ? loop_told(loop) * (double)items : 0);
     if (part->hedged)
         guess_hedged(w, ticks_ns(w->pool, part->hedged, os_ticks()));

@@ -44,9 +44,10 @@ struct loop {
     void (*join)(struct part *near, struct part *far);  /* both have ended, well or not.  NULL: nothing to do */
     double split_ns;                                    /* about what those two cost */
     const void *what;                                   /* the algorithm's description of its work */
-    bool any_order;                                     /* a part may be run backwards */
-    size_t row;   /* chunks that are longer end at multiples of this; 0: anywhere */
-    size_t items; /* of all parts; the engine's */
+    uintptr_t body; /* the user's function: what the next loop is taken to be like */
+    bool any_order; /* a part may be run backwards */
+    size_t row;     /* chunks that are longer end at multiples of this; 0: anywhere */
+    size_t items;   /* of all parts; the engine's */
     /* Anybody */
     struct atomic_u64 stop; /* items from this on need not run */
     struct atomic_u64 code; /* of the chunk that failed first; 0: none */
@@ -94,9 +95,10 @@ struct brief {
  * and to read it, would take longer.  Returns what the loop does if that was all, or an item failed; else 0. */
 int scopei_loop_brief(struct scope *s, struct brief *brief, scope_for_fn *body, void *arg);
 
-/* A loop of the worker's has ended, which was looked at first at since; 0: it was not.  Somebody had asked for work when it began.
+/* A loop of that body, the worker's, has ended, which was looked at first at since; 0: it was not.  Somebody had asked for work when it began.
  * measured: its items cost something; alone_ns: what all of them would have taken without help, 0: no more than it took. */
-void scopei_loop_took(struct worker *w, enum guess guess, uint64_t since, bool measured, double alone_ns);
+void scopei_loop_took(struct worker *w, uintptr_t body, enum guess guess, uint64_t since, bool measured,
+                      double alone_ns);
 
 /* A chunk of the loop returned code, which is recorded in s; no other is to start.  Returns it. */
 int scopei_loop_fail(struct loop *loop, struct scope *s, int code, struct scope_range chunk);

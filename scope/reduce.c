@@ -182,6 +182,7 @@ int scope_reduce(struct scope *s, size_t begin, size_t end, const struct scope_r
                         .join = reduce_join,
                         .split_ns = split_cost(size),
                         .what = &reduce,
+                        .body = (uintptr_t)what->map,
                         .stop = {LOOP_NO_STOP}};
     alignas(16) char small[VALUES_SMALL];
     struct part part = {.loop = &loop, .end = reduce.blocks};
@@ -287,13 +288,14 @@ static int scan_work(struct scope *s, void *arg)
                         .split = scan_split,
                         .split_ns = split_cost(2 * scan->blocks * scan->stride),
                         .what = scan,
+                        .body = (uintptr_t)scan->what->scan,
                         .stop = {LOOP_NO_STOP}};
     struct part part = {.loop = &loop, .end = scan->blocks, .memory = scan, .count = 1};
     int code = scopei_loop_run(s, &part);
     if (code || scan->first == scan->blocks)
         return code;
     scan_offsets(scan);
-    struct loop write = {.run = write_run, .what = scan, .stop = {LOOP_NO_STOP}};
+    struct loop write = {.run = write_run, .what = scan, .body = loop.body, .stop = {LOOP_NO_STOP}};
     struct part rest = {.loop = &write, .begin = scan->first, .end = scan->blocks};
     return scopei_loop_run(s, &rest);
 }

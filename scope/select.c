@@ -35,7 +35,7 @@ static int find_run(struct scope *s, struct part *part, struct scope_range *chun
 static int find_work(struct scope *s, void *arg)
 {
     struct find *what = arg;
-    struct loop loop = {.run = find_run, .what = what, .stop = {LOOP_NO_STOP}};
+    struct loop loop = {.run = find_run, .what = what, .body = (uintptr_t)what->find, .stop = {LOOP_NO_STOP}};
     struct part part = {.loop = &loop, .begin = what->begin, .end = what->end};
     int code = scopei_loop_run(s, &part);
     uint64_t stop = load_relaxed(&loop.stop); /* Relaxed: ordered by the join. */
@@ -137,8 +137,12 @@ static void filter_join(struct part *near, struct part *far)
 static int filter_work(struct scope *s, void *arg)
 {
     struct filter *what = arg;
-    struct loop loop = {
-        .run = filter_run, .split = filter_split, .join = filter_join, .what = what, .stop = {LOOP_NO_STOP}};
+    struct loop loop = {.run = filter_run,
+                        .split = filter_split,
+                        .join = filter_join,
+                        .what = what,
+                        .body = (uintptr_t)what->keep,
+                        .stop = {LOOP_NO_STOP}};
     struct part part = {.loop = &loop, .end = what->count};
     int code = scopei_loop_run(s, &part);
     what->kept = code ? 0 : part.count;
@@ -198,6 +202,7 @@ static int histogram_work(struct scope *s, void *arg)
                         .join = histogram_join,
                         .split_ns = split_cost(2 * what->bins * sizeof(uint64_t)),
                         .what = what,
+                        .body = (uintptr_t)what->fill,
                         .stop = {LOOP_NO_STOP}};
     struct part part = {.loop = &loop, .begin = what->begin, .end = what->end, .memory = what->counts};
     return scopei_loop_run(s, &part);
